@@ -1,0 +1,23 @@
+"""The expectation pass: what a prepared model must answer, where data come from, who does the work."""
+
+from harmonium.expectation.passes import Totals, expectation, latents, log_densities
+from harmonium.expectation.prepared import Moments, Prepared, Restricted, Tilted
+from harmonium.expectation.sources import ArraySource, FunctionSource, Source, as_source
+from harmonium.expectation.threads import get_threads, set_threads
+
+__all__ = [
+    "ArraySource",
+    "FunctionSource",
+    "Moments",
+    "Prepared",
+    "Restricted",
+    "Source",
+    "Tilted",
+    "Totals",
+    "as_source",
+    "expectation",
+    "get_threads",
+    "latents",
+    "log_densities",
+    "set_threads",
+]

@@ -1,0 +1,131 @@
+"""The pass over the data: in Rust where every part of a model has a kernel, else in numpy."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from harmonium.expectation.prepared import Prepared, Restricted
+from harmonium.expectation.sources import Source
+from harmonium.expectation.threads import get_threads
+from harmonium.validation import FloatArray
+
+
+@dataclass(frozen=True)
+class Totals:
+    """What a pass gives: the weighted log-likelihood, the total weight and the sums."""
+
+    log_likelihood: float
+    weight: float
+    sums: FloatArray
+
+    def __add__(self, other: "Totals") -> "Totals":
+        return Totals(
+            self.log_likelihood + other.log_likelihood,
+            self.weight + other.weight,
+            self.sums + other.sums,
+        )
+
+
+def expectation(prepared: Prepared, source: Source, *, engine: str = "auto") -> Totals:
+    """Return the sums of a stack of one member over a source: the E-step.
+
+    ``engine`` is "auto", or "numpy" for the plain pass that every kernel is tested against.
+    Raises ValueError when the source's columns are not the model's.
+    """
+    _check(prepared, source)
+    kernel = prepared.kernel() if engine == "auto" else None
+    total = Totals(0.0, 0.0, np.zeros((1, prepared.size)))
+    for x, weights in source.blocks():
+        weight = float(len(x)) if weights is None else float(weights.sum())
+        part = None
+        if kernel is not None:
+            try:
+                log_likelihood, sums = kernel.expectation(x, weights, get_threads())
+                part = Totals(log_likelihood, weight, sums[None])
+            except NotImplementedError:
+                kernel = None  # missing values that only the plain pass can complete
+        if part is None:
+            part = _plain_expectation(prepared, x, weights, weight)
+        total = total + part
+    return total
+
+
+def log_densities(prepared: Prepared, source: Source, *, engine: str = "auto") -> FloatArray:
+    """Return the (n,) log densities of the rows: log marginals where values are missing."""
+    _check(prepared, source)
+    kernel = prepared.kernel() if engine == "auto" else None
+    parts = []
+    for x, _ in source.blocks():
+        if kernel is not None:
+            try:
+                parts.append(kernel.log_densities(x, get_threads()))
+                continue
+            except NotImplementedError:
+                kernel = None
+        out = np.empty(len(x))
+        for rows, observed in patterns(x):
+            stack, values = _restricted(prepared, x, rows, observed)
+            out[rows] = stack.evaluate(values)[:, 0] + stack.log_base_measure(values)
+        parts.append(out)
+    return np.concatenate(parts) if parts else np.empty(0)
+
+
+def latents(prepared: Prepared, source: Source) -> FloatArray:
+    """Return the (n, width) posteriors of the latent variable: shares, or posterior means."""
+    _check(prepared, source)
+    kernel = prepared.kernel()
+    parts = []
+    for x, _ in source.blocks():
+        if kernel is not None:
+            try:
+                parts.append(kernel.latents(x, get_threads()))
+                continue
+            except NotImplementedError:
+                kernel = None
+        parts.append(prepared.latent(x))
+    return np.concatenate(parts)
+
+
+def patterns(x: FloatArray) -> list[tuple[Any, Any]]:
+    """Return (rows, observed columns) for each pattern of missing values; None: all columns."""
+    missing = np.isnan(x)
+    if not missing.any():
+        return [(slice(None), None)]
+    kinds, which = np.unique(missing, axis=0, return_inverse=True)
+    order = np.argsort(which.ravel(), kind="stable")
+    edges = np.searchsorted(which.ravel()[order], np.arange(len(kinds) + 1))
+    return [
+        (order[edges[k] : edges[k + 1]], np.flatnonzero(~kind) if kind.any() else None)
+        for k, kind in enumerate(kinds)
+    ]
+
+
+def _restricted(
+    prepared: Prepared, x: FloatArray, rows: Any, observed: Any
+) -> tuple[Prepared | Restricted, FloatArray]:
+    if observed is None:
+        return prepared, x[rows]
+    return prepared.restrict(observed), x[rows][:, observed]
+
+
+def _plain_expectation(
+    prepared: Prepared, x: FloatArray, weights: FloatArray | None, weight: float
+) -> Totals:
+    shares = np.ones(len(x)) if weights is None else weights
+    sums = np.zeros((1, prepared.size))
+    log_likelihood = 0.0
+    for rows, observed in patterns(x):
+        stack, values = _restricted(prepared, x, rows, observed)
+        logs = stack.evaluate(values)[:, 0] + stack.log_base_measure(values)
+        counts = shares[rows] != 0
+        log_likelihood += float(shares[rows][counts] @ logs[counts])
+        sums += stack.accumulate(values, shares[rows][:, None])
+    return Totals(log_likelihood, weight, sums)
+
+
+def _check(prepared: Prepared, source: Source) -> None:
+    if source.n_features != prepared.n_observed:
+        raise ValueError(
+            f"x has {source.n_features} columns, the model reads {prepared.n_observed}"
+        )

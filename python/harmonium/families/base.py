@@ -1,0 +1,331 @@
+"""What every exponential family offers: written once from what each must state."""
+
+from abc import ABC, abstractmethod
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from harmonium.errors import BoundaryError, BoundaryWarning
+from harmonium.expectation.passes import patterns
+from harmonium.expectation.prepared import Prepared
+from harmonium.families.statistic_stack import StatisticPrepared
+from harmonium.numerics.derivatives import jacobian
+from harmonium.validation import (
+    FloatArray,
+    as_count,
+    as_floats,
+    as_generator,
+    as_table,
+    as_weights,
+    warn_caller,
+)
+
+#: Log odds and log rates are not moved below this: e**-690 is a normal number, e**-746 is zero.
+LOG_FLOOR = -690.0
+
+#: Columns or rows by number.
+Indices = np.ndarray[Any, np.dtype[np.intp]]
+
+
+class Completed(NamedTuple):
+    """What is known of partly observed rows: log marginals (n,), expected statistics (n, dimension)."""
+
+    log_marginal: FloatArray
+    expected_statistic: FloatArray
+
+
+class ExponentialFamily(ABC):
+    """A family of laws ``exp(s(x) . theta - psi(theta))`` with base measure ``mu`` (Eq. 1).
+
+    Stateless and hashable. A point is a float64 array (..., dimension) of natural or mean
+    parameters, with any leading batch axes; data are tables (n, n_features). Methods check
+    their arguments and raise ValueError outside the domain or off the support.
+
+    A subclass states the underscored methods below; everything else is written from them.
+    """
+
+    # ------------------------------------------------------------------ what a family states
+
+    @property
+    @abstractmethod
+    def dimension(self) -> int:
+        """Length of natural and mean vectors."""
+
+    @property
+    @abstractmethod
+    def n_features(self) -> int:
+        """Columns of an observation."""
+
+    @abstractmethod
+    def _statistic(self, x: FloatArray) -> FloatArray:
+        """s(x) of rows (n, n_features): (n, dimension)."""
+
+    @abstractmethod
+    def _log_partition(self, natural: FloatArray) -> FloatArray:
+        """psi of (..., dimension): (...)."""
+
+    @abstractmethod
+    def _to_mean(self, natural: FloatArray) -> FloatArray:
+        """The forward mapping, the gradient of psi."""
+
+    @abstractmethod
+    def _to_natural(self, mean: FloatArray) -> FloatArray:
+        """The backward mapping, on the inside of the domain of means."""
+
+    @abstractmethod
+    def _sample(self, natural: FloatArray, rng: np.random.Generator) -> FloatArray:
+        """One observation for each point: (..., n_features)."""
+
+    @abstractmethod
+    def _outside(self, natural: FloatArray) -> tuple[Any, str] | None:
+        """A mask of points outside the domain and the rule they break, or None."""
+
+    @abstractmethod
+    def _on_boundary(self, mean: FloatArray) -> tuple[Any, str] | None:
+        """A mask of means on or outside the boundary and the rule they break, or None."""
+
+    @abstractmethod
+    def _inside(self, mean: FloatArray) -> FloatArray:
+        """Means of data moved off the boundary by a documented relative amount."""
+
+    @abstractmethod
+    def _check_support(self, x: FloatArray, name: str) -> None:
+        """ValueError for the first row off the support; NaN entries are passed over."""
+
+    def _log_base_measure(self, x: FloatArray) -> FloatArray:
+        """Log mu of rows (n, n_features): (n,); one unless stated."""
+        return np.zeros(len(x))
+
+    def _expected_log_base_measure(self, natural: FloatArray) -> FloatArray:
+        """E[log mu(X)] of (..., dimension): what an entropy needs; 0 unless stated."""
+        return np.zeros(natural.shape[:-1])
+
+    def _complete(self, natural: FloatArray, x: FloatArray, observed: Indices) -> Completed:
+        """Complete rows of which the columns ``observed`` are known."""
+        raise ValueError(f"{self!r} takes no missing values")
+
+    @property
+    def location(self) -> Indices:
+        """Which entries of the statistic place an observation: all, unless the family says."""
+        return np.arange(self.dimension)
+
+    @property
+    def shape(self) -> Indices:
+        """Which entries of the statistic shape an observation: those that do not place it."""
+        return np.setdiff1d(np.arange(self.dimension), self.location)
+
+    @property
+    def leading(self) -> "ExponentialFamily":
+        """The family whose statistic comes first: how a rule sees through a harmonium."""
+        return self
+
+    @property
+    def holds_products(self) -> bool:
+        """Whether the statistic is (z, every product z_i z_j): what a linear likelihood needs."""
+        return False
+
+    @property
+    def n_observed(self) -> int:
+        """Columns of data; a harmonium's latent columns are not data."""
+        return self.n_features
+
+    # --------------------------------------------------------------------------- arguments
+
+    def check_natural(self, natural: object, name: str = "natural") -> FloatArray:
+        """Return natural parameters as float64; ValueError outside the domain."""
+        point = self._point(natural, name)
+        broken = self._outside(point)
+        if broken is not None:
+            self._raise(broken, point, name, ValueError)
+        return point
+
+    def check_mean(self, mean: object, name: str = "mean") -> FloatArray:
+        """Return mean parameters as float64; BoundaryError on or beyond the boundary."""
+        point = self._point(mean, name)
+        broken = self._on_boundary(point)
+        if broken is not None:
+            self._raise(broken, point, name, BoundaryError)
+        return point
+
+    def check_data(self, x: object, name: str = "x", *, missing: bool = False) -> FloatArray:
+        """Return a table of observations as float64; ValueError off the support."""
+        table = as_table(x, name=name, missing=missing, n_features=self.n_features)
+        self._check_support(table, name)
+        return table
+
+    def _point(self, value: object, name: str) -> FloatArray:
+        point = as_floats(value, name=name)
+        if point.ndim == 0 or point.shape[-1] != self.dimension:
+            raise ValueError(
+                f"{name}: shape {point.shape}, but {self!r} has vectors of length {self.dimension}"
+            )
+        finite = np.isfinite(point).all(-1)
+        if not finite.all():
+            place = tuple(int(i) for i in np.argwhere(~finite)[0])
+            raise ValueError(f"{name}{list(place) or ''}: not finite: {point[place]}")
+        return point
+
+    def _raise(
+        self, broken: tuple[Any, str], point: FloatArray, name: str, error: type[ValueError]
+    ) -> None:
+        mask, rule = broken
+        place = tuple(int(i) for i in np.argwhere(np.atleast_1d(mask))[0]) if point.ndim > 1 else ()
+        raise error(f"{name}{list(place) or ''}: {rule}; got {point[place]} for {self!r}")
+
+    # ------------------------------------------------------------------- written once, for all
+
+    def sufficient_statistic(self, x: object) -> FloatArray:
+        """Return the statistics s(x), (n, dimension), of a table (n, n_features)."""
+        return self._statistic(self.check_data(x))
+
+    def log_base_measure(self, x: object) -> FloatArray:
+        """Return log mu(x), (n,), of a table (n, n_features)."""
+        return self._log_base_measure(self.check_data(x))
+
+    def log_partition(self, natural: object) -> FloatArray:
+        """Return psi(natural), (...), in nats: the log of the normaliser (Eq. 1)."""
+        return self._log_partition(self.check_natural(natural))
+
+    def to_mean(self, natural: object) -> FloatArray:
+        """Return E[s(X)], (..., dimension): the forward mapping, the gradient of psi."""
+        return self._to_mean(self.check_natural(natural))
+
+    def to_natural(self, mean: object) -> FloatArray:
+        """Return the natural parameters of means, (..., dimension): the backward mapping.
+
+        Raises BoundaryError where the mean lies on the boundary of its domain.
+        """
+        return self._to_natural(self.check_mean(mean))
+
+    def sample(self, natural: object, rng: object = None, size: object = None) -> FloatArray:
+        """Return independent draws: ``size`` + batch axes of ``natural`` + (n_features,).
+
+        ``rng`` is None, a seed or a numpy Generator; ``size`` None, a number or a tuple.
+        """
+        point = self.check_natural(natural)
+        shape = _size(size)
+        many = np.broadcast_to(point, (*shape, *point.shape))
+        return self._sample(many, as_generator(rng, name="rng"))
+
+    def log_density(self, natural: object, x: object) -> FloatArray:
+        """Return log densities in nats; rows (n,) broadcast against batch axes of ``natural``.
+
+        One point (dimension,) gives (n,); points (n, dimension) are paired with the rows;
+        points (k, 1, dimension) give (k, n). The density includes the base measure.
+        """
+        point = self.check_natural(natural)
+        table = self.check_data(x)
+        exponent = np.einsum("...i,...i->...", self._statistic(table), point)
+        return np.asarray(exponent + self._log_base_measure(table) - self._log_partition(point))
+
+    def entropy(self, natural: object) -> FloatArray:
+        """Return the entropy, (...), in nats: -E[log density]."""
+        point = self.check_natural(natural)
+        linear = np.einsum("...i,...i->...", point, self._to_mean(point))
+        return np.asarray(
+            self._log_partition(point) - linear - self._expected_log_base_measure(point)
+        )
+
+    def relative_entropy(self, natural_p: object, natural_q: object) -> FloatArray:
+        """Return the Kullback-Leibler divergence of q from p, (...), in nats."""
+        p = self.check_natural(natural_p, "natural_p")
+        q = self.check_natural(natural_q, "natural_q")
+        linear = np.einsum("...i,...i->...", p - q, self._to_mean(p))
+        divergence = linear - self._log_partition(p) + self._log_partition(q)
+        return np.maximum(divergence, 0.0)
+
+    def fisher_information(self, natural: object) -> FloatArray:
+        """Return the covariance of the statistic, (..., dimension, dimension): the Hessian of psi."""
+        return self._fisher_information(self.check_natural(natural))
+
+    def _fisher_information(self, natural: FloatArray) -> FloatArray:
+        matrix = jacobian(self._to_mean, natural)
+        return 0.5 * (matrix + matrix.swapaxes(-1, -2))
+
+    def complete(self, natural: object, x: object) -> Completed:
+        """Return log marginals (n,) and expected statistics (n, dimension) of partly observed rows.
+
+        NaN marks what is not observed; the expectation is given what is.
+        """
+        point = self.check_natural(natural)
+        if point.ndim != 1:
+            raise ValueError(f"natural: one point of shape ({self.dimension},), not {point.shape}")
+        table = self.check_data(x, missing=True)
+        log_marginal = np.empty(len(table))
+        expected = np.empty((len(table), self.dimension))
+        for rows, observed in patterns(table):
+            if observed is None:
+                values = table[rows]
+                statistic = self._statistic(values)
+                expected[rows] = statistic
+                log_marginal[rows] = (
+                    statistic @ point + self._log_base_measure(values) - self._log_partition(point)
+                )
+            else:
+                log_marginal[rows], expected[rows] = self._complete(
+                    point, table[rows][:, observed], observed
+                )
+        return Completed(log_marginal, expected)
+
+    def maximum_likelihood(self, x: object, weights: object = None) -> FloatArray:
+        """Return the natural parameters (dimension,) under which the rows are most probable.
+
+        An estimate on the boundary is moved inside and a BoundaryWarning says so.
+        """
+        table = self.check_data(x)
+        shares = as_weights(weights, len(table), name="weights")
+        notes: set[str] = set()
+        natural = self._maximum_likelihood(table, shares, notes)
+        for note in sorted(notes):
+            warn_caller(note, BoundaryWarning)
+        return natural
+
+    def _maximum_likelihood(
+        self, x: FloatArray, weights: FloatArray | None, notes: set[str]
+    ) -> FloatArray:
+        mean = np.average(self._statistic(x), axis=0, weights=weights)
+        inside = self._inside(mean)
+        if not np.array_equal(inside, mean):
+            notes.add(f"{self!r}: an estimate on the boundary of its domain was moved inside")
+        return self._to_natural(inside)
+
+    def from_parameters(self, **parameters: object) -> FloatArray:
+        """Return natural parameters from people's parameters, by name."""
+        raise TypeError(f"{type(self).__name__} has no people's parameters")
+
+    def to_parameters(self, natural: object) -> Any:
+        """Return people's parameters as a NamedTuple of arrays with the batch axes of ``natural``."""
+        raise TypeError(f"{type(self).__name__} has no people's parameters")
+
+    def affine(self, natural: object, shift: object, scale: object) -> FloatArray:
+        """Return the natural parameters of ``shift + scale * X``, where the family allows it."""
+        raise ValueError(f"{type(self).__name__} is not closed under shifts and scales")
+
+    # -------------------------------------------------------------------- for the pass
+
+    def prepare(self, natural: object) -> Prepared:
+        """Return the points ``natural``, (count, dimension) or (dimension,), ready to meet data."""
+        point = np.atleast_2d(self.check_natural(natural))
+        return self._prepare(point)
+
+    def _prepare(self, natural: FloatArray) -> Prepared:
+        return StatisticPrepared(self, natural)
+
+    def _kernel(self, natural: FloatArray) -> Any:
+        """The compiled stack of (count, dimension) points, or None: the plain pass serves."""
+        return None
+
+    # ---------------------------------------------------------- for standardisation
+
+    @property
+    def standardisation(self) -> str:
+        """How columns may be shifted and scaled: "none", "common" (one scale) or "each"."""
+        return "none"
+
+
+def _size(size: object) -> tuple[int, ...]:
+    if size is None:
+        return ()
+    if isinstance(size, tuple | list):
+        return tuple(as_count(n, name="size", minimum=0) for n in size)
+    return (as_count(size, name="size", minimum=0),)

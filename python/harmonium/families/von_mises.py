@@ -1,0 +1,139 @@
+"""Von Mises angles."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from harmonium import _kernels
+from harmonium.families.independent import IndependentFamily
+from harmonium.numerics.bessel import bessel_ratio, inverse_bessel_ratio, log_bessel_zero
+from harmonium.validation import FloatArray, as_count, as_floats, check_angles
+
+
+class VonMisesParameters(NamedTuple):
+    """People's parameters: mean directions in radians and concentrations, (..., n) each."""
+
+    mean: FloatArray
+    concentration: FloatArray
+
+
+@dataclass(frozen=True)
+class VonMises(IndependentFamily):
+    """Independent von Mises angles, in radians, taken modulo two pi.
+
+    ``s(x) = (cos x, sin x)``, cosines of all angles first, base measure ``1 / 2 pi``,
+    ``psi = sum log I0(|theta|)``, ``theta = concentration (cos mean, sin mean)``;
+    concentrations from 0 to 1e12. Maximum likelihood of identical angles is held at a
+    concentration of 1e12.
+
+    Parameters
+    ----------
+    n : int
+        Number of angles.
+    """
+
+    n: int = 1
+
+    #: Largest concentration: beyond, the mean resultant length is one to double precision.
+    MAX_CONCENTRATION = 1e12
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "n", as_count(self.n, name="n"))
+
+    @property
+    def dimension(self) -> int:
+        """Length of natural and mean vectors: 2 n."""
+        return 2 * self.n
+
+    @property
+    def n_features(self) -> int:
+        """Columns of an observation: n."""
+        return self.n
+
+    def _copies(self, n: int) -> "VonMises":
+        return VonMises(n)
+
+    def _polar(self, point: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        cosine, sine = point[..., : self.n], point[..., self.n :]
+        return np.hypot(cosine, sine), cosine, sine
+
+    def _statistic(self, x: FloatArray) -> FloatArray:
+        return np.concatenate([np.cos(x), np.sin(x)], -1)
+
+    def _log_base_measure(self, x: FloatArray) -> FloatArray:
+        return np.full(len(x), -self.n * np.log(2 * np.pi))
+
+    def _expected_log_base_measure(self, natural: FloatArray) -> FloatArray:
+        return np.full(natural.shape[:-1], -self.n * np.log(2 * np.pi))
+
+    def _log_partitions(self, natural: FloatArray) -> FloatArray:
+        return log_bessel_zero(self._polar(natural)[0])
+
+    def _to_mean(self, natural: FloatArray) -> FloatArray:
+        concentration, cosine, sine = self._polar(natural)
+        # A(k) / k tends to one half at zero
+        safe = np.where(concentration > 0, concentration, 1.0)
+        factor = np.where(concentration > 0, bessel_ratio(concentration) / safe, 0.5)
+        return np.concatenate([factor * cosine, factor * sine], -1)
+
+    def _to_natural(self, mean: FloatArray) -> FloatArray:
+        length, cosine, sine = self._polar(mean)
+        safe = np.where(length > 0, length, 1.0)
+        factor = np.where(length > 0, inverse_bessel_ratio(length) / safe, 2.0)
+        return np.concatenate([factor * cosine, factor * sine], -1)
+
+    def _fisher_information(self, natural: FloatArray) -> FloatArray:
+        k, cosine, sine = self._polar(natural)
+        safe = np.where(k > 0, k, 1.0)
+        ratio = bessel_ratio(k)
+        across = np.where(k > 0, ratio / safe, 0.5)
+        # A' = 1 - A / k - A**2; where A is within rounding of one, its expansion 1 / 2 k**2
+        along = np.where(k > 1e4, 0.5 / safe**2 + 0.25 / safe**3, 1 - across - ratio**2)
+        c, s = np.where(k > 0, cosine / safe, 1.0), np.where(k > 0, sine / safe, 0.0)
+        matrix = np.zeros((*natural.shape[:-1], 2 * self.n, 2 * self.n))
+        i = np.arange(self.n)
+        matrix[..., i, i] = along * c**2 + across * s**2
+        matrix[..., i + self.n, i + self.n] = along * s**2 + across * c**2
+        matrix[..., i, i + self.n] = matrix[..., i + self.n, i] = (along - across) * c * s
+        return matrix
+
+    def _sample(self, natural: FloatArray, rng: np.random.Generator) -> FloatArray:
+        concentration, cosine, sine = self._polar(natural)
+        mean = np.arctan2(sine, cosine)
+        # numpy turns to a wrapped normal above 1e6, where the two agree to double precision
+        return np.mod(rng.vonmises(mean, concentration), 2 * np.pi)
+
+    def _outside(self, natural: FloatArray) -> tuple[Any, str] | None:
+        mask = (self._polar(natural)[0] > self.MAX_CONCENTRATION * (1 + 1e-12)).any(-1)
+        return (mask, "concentrations must not pass 1e12") if np.any(mask) else None
+
+    def _on_boundary(self, mean: FloatArray) -> tuple[Any, str] | None:
+        mask = (self._polar(mean)[0] >= 1).any(-1)
+        return (mask, "mean resultant lengths must be below one") if np.any(mask) else None
+
+    def _inside(self, mean: FloatArray) -> FloatArray:
+        length = self._polar(mean)[0]
+        most = 1 - 0.5 / self.MAX_CONCENTRATION
+        factor = np.where(length > most, most / np.maximum(length, most), 1.0)
+        return mean * np.concatenate([factor, factor], -1)
+
+    def _check_support(self, x: FloatArray, name: str) -> None:
+        check_angles(x, name)
+
+    def _kernel(self, natural: FloatArray) -> Any:
+        return _kernels.statistic_stack("von_mises", self.n, *self._kernel_tables(natural))
+
+    def from_parameters(self, *, mean: object, concentration: object) -> FloatArray:  # type: ignore[override]
+        """Return natural parameters of mean directions and concentrations (>= 0), (..., n) each."""
+        centre = np.atleast_1d(as_floats(mean, name="mean"))
+        k = np.atleast_1d(as_floats(concentration, name="concentration"))
+        if (k < 0).any():
+            raise ValueError(f"concentration: must be at least 0; got {k[k < 0][0]}")
+        point = np.concatenate(np.broadcast_arrays(k * np.cos(centre), k * np.sin(centre)), -1)
+        return self.check_natural(point, "concentration")
+
+    def to_parameters(self, natural: object) -> VonMisesParameters:
+        """Return mean directions in [0, 2 pi) and concentrations, (..., n) each."""
+        length, cosine, sine = self._polar(self.check_natural(natural))
+        return VonMisesParameters(np.mod(np.arctan2(sine, cosine), 2 * np.pi), length)

@@ -1,0 +1,1 @@
+"""Numerical tools that know nothing of models: linear algebra, safeguarded solves, derivatives."""

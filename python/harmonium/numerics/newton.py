@@ -1,0 +1,72 @@
+"""Safeguarded Newton for the backward mapping: minimise psi(theta) - eta . theta."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from harmonium.validation import FloatArray
+
+#: Value, gradient and Hessian of the log-partition function at a point.
+Oracle = Callable[[FloatArray], tuple[float, FloatArray, FloatArray]]
+
+
+def match_mean(
+    oracle: Oracle,
+    mean: FloatArray,
+    start: FloatArray,
+    *,
+    tolerance: float = 1e-13,
+    max_iter: int = 200,
+) -> FloatArray:
+    """Return the natural parameter at which the forward mapping equals ``mean``.
+
+    Damped Newton on the convex dual ``psi(theta) - mean . theta``, each step halved until it
+    decreases (Armijo), the Hessian loaded where it is numerically singular. ``oracle`` gives the
+    log-partition function, its gradient and its Hessian. Stops at a gradient below
+    ``tolerance`` relative to the mean's scale, or where rounding allows no decrease.
+    """
+    natural = np.array(start, dtype=float)
+    value, gradient, hessian = _dual(oracle, natural, mean)
+    bound = tolerance * np.maximum(np.abs(mean), tolerance)
+    for _ in range(max_iter):
+        if (np.abs(gradient) <= bound).all():
+            break
+        step = _newton_step(hessian, gradient)
+        slope = float(gradient @ step)
+        length = 1.0
+        best = float(np.abs(gradient).max())
+        while length > 1e-10:
+            candidate = natural - length * step
+            new_value, new_gradient, new_hessian = _dual(oracle, candidate, mean)
+            resolution = 8 * np.finfo(float).eps * max(1.0, abs(value))
+            decreases = new_value <= value - 1e-4 * length * slope
+            # within rounding of the value the gradient alone tells progress
+            level = abs(new_value - value) <= resolution
+            if decreases or (level and float(np.abs(new_gradient).max()) < best):
+                break
+            length /= 2
+        else:
+            break
+        natural, value, gradient, hessian = candidate, new_value, new_gradient, new_hessian
+    return natural
+
+
+def _dual(
+    oracle: Oracle, natural: FloatArray, mean: FloatArray
+) -> tuple[float, FloatArray, FloatArray]:
+    value, gradient, hessian = oracle(natural)
+    return value - float(natural @ mean), gradient - mean, hessian
+
+
+def _newton_step(hessian: FloatArray, gradient: FloatArray) -> FloatArray:
+    scale = np.sqrt(np.maximum(np.diagonal(hessian), np.finfo(float).tiny))
+    scaled = hessian / np.outer(scale, scale)
+    load = 0.0
+    while True:
+        try:
+            root = np.linalg.cholesky(scaled + load * np.eye(len(scale)))
+        except np.linalg.LinAlgError:
+            load = max(10 * load, 1e-14)
+            continue
+        inner = np.linalg.solve(root, gradient / scale)
+        return np.asarray(np.linalg.solve(root.T, inner) / scale)

@@ -1,0 +1,424 @@
+//! Families whose log density is a product `s(x)·θ − ψ(θ)`: a statistic, and no more.
+
+use crate::kernels::error::{KernelError, require};
+use crate::kernels::product::{combine, gram, sums as feature_sums};
+use crate::kernels::rows::Rows;
+use crate::kernels::scratch::Scratch;
+use crate::kernels::stack::{Stack, complement};
+
+/// A sufficient statistic of `n` columns: what a family adds to the pass.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Statistic {
+    /// `x`, base measure `1 / x!`.
+    Poisson,
+    /// `(cos x, sin x)`, cosines first, base measure `1 / 2π`.
+    VonMises,
+    /// One-hot without category 0, of one column.
+    Categorical {
+        /// How many categories.
+        n_categories: usize,
+    },
+    /// `(x, x_i x_j)` for `i > j`, of binary columns.
+    Boltzmann,
+}
+
+impl Statistic {
+    /// Length of the statistic of `n` columns.
+    pub fn dimension(self, n: usize) -> usize {
+        match self {
+            Self::Poisson => n,
+            Self::VonMises => 2 * n,
+            Self::Categorical { n_categories } => n_categories - 1,
+            Self::Boltzmann => n * (n + 1) / 2,
+        }
+    }
+
+    /// The entries of the statistic that column `f` of `n` fills alone; none where
+    /// columns meet in one entry.
+    fn entries(self, f: usize, n: usize) -> Option<Vec<usize>> {
+        match self {
+            Self::Poisson => Some(vec![f]),
+            Self::VonMises => Some(vec![f, n + f]),
+            Self::Categorical { n_categories } => Some((0..n_categories - 1).collect()),
+            Self::Boltzmann => None,
+        }
+    }
+
+    /// Every row's statistic, entry by entry.
+    fn fill(self, rows: &Rows<'_>, out: &mut [f64]) {
+        let (n, stride) = (rows.features, rows.stride);
+        match self {
+            Self::Poisson => out[..n * stride].copy_from_slice(rows.data),
+            Self::VonMises => {
+                let (cosines, sines) = out.split_at_mut(n * stride);
+                for ((&x, c), s) in rows.data.iter().zip(cosines).zip(sines) {
+                    (*s, *c) = x.sin_cos();
+                }
+            }
+            Self::Categorical { n_categories } => {
+                for k in 1..n_categories {
+                    let label = k as f64;
+                    let run = &mut out[(k - 1) * stride..k * stride];
+                    for (o, &x) in run.iter_mut().zip(rows.feature(0)) {
+                        *o = f64::from(u8::from(x == label));
+                    }
+                }
+            }
+            Self::Boltzmann => {
+                out[..n * stride].copy_from_slice(rows.data);
+                let mut at = n;
+                for i in 1..n {
+                    for j in 0..i {
+                        let run = &mut out[at * stride..(at + 1) * stride];
+                        let pair = rows.feature(i).iter().zip(rows.feature(j));
+                        for (o, (a, b)) in run.iter_mut().zip(pair) {
+                            *o = a * b;
+                        }
+                        at += 1;
+                    }
+                }
+            }
+        }
+    }
+
+    fn add_log_base_measure(self, rows: &Rows<'_>, out: &mut [f64]) {
+        match self {
+            Self::Poisson => {
+                for f in 0..rows.features {
+                    for (o, &x) in out.iter_mut().zip(rows.feature(f)) {
+                        *o -= log_factorial(x);
+                    }
+                }
+            }
+            Self::VonMises => {
+                let each = rows.features as f64 * (2.0 * std::f64::consts::PI).ln();
+                for o in out {
+                    *o -= each;
+                }
+            }
+            Self::Categorical { .. } | Self::Boltzmann => {}
+        }
+    }
+}
+
+/// `log x!` of a count: a table, then Stirling's series, whose first omitted term at 256
+/// is below 1e-22.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // counts, checked to be small
+pub fn log_factorial(x: f64) -> f64 {
+    use std::sync::LazyLock;
+    static TABLE: LazyLock<Vec<f64>> = LazyLock::new(|| {
+        // products of integers are exact to 18!, sums of logs with compensation beyond
+        let mut table = vec![0.0; 256];
+        let (mut sum, mut lost) = (0.0_f64, 0.0_f64);
+        for (k, entry) in table.iter_mut().enumerate().skip(1) {
+            let term = (k as f64).ln() - lost;
+            let next = sum + term;
+            lost = (next - sum) - term;
+            sum = next;
+            *entry = sum;
+        }
+        table
+    });
+    if x < 256.0 {
+        return TABLE[x as usize];
+    }
+    let r = 1.0 / x;
+    let r2 = r * r;
+    let series = r * (1.0 / 12.0 - r2 * (1.0 / 360.0 - r2 * (1.0 / 1260.0 - r2 / 1680.0)));
+    (x + 0.5) * x.ln() - x + 0.5 * (2.0 * std::f64::consts::PI).ln() + series
+}
+
+/// `count` points of a family with a [`Statistic`]. Sums of a member: total weight, `Σ w s(x)`.
+#[derive(Clone)]
+pub struct StatisticStack {
+    statistic: Statistic,
+    n: usize,
+    naturals: Vec<f64>,
+    /// ψ of each member, split by column where columns are independent.
+    log_partitions: Vec<f64>,
+    means: Vec<f64>,
+}
+
+impl StatisticStack {
+    /// Points at `naturals` (count × dimension) with their `means` and, for families of
+    /// independent columns, `log_partitions` by column (count × n); else count × 1.
+    ///
+    /// # Errors
+    /// When lengths do not fit.
+    pub fn new(
+        statistic: Statistic,
+        n: usize,
+        naturals: Vec<f64>,
+        means: Vec<f64>,
+        log_partitions: Vec<f64>,
+    ) -> Result<Self, KernelError> {
+        if let Statistic::Categorical { n_categories } = statistic {
+            require(n_categories > 0 && n == 1, || {
+                "a categorical reads one column".into()
+            })?;
+        }
+        let dimension = statistic.dimension(n);
+        let columns = if statistic.entries(0, n).is_some() {
+            n
+        } else {
+            1
+        };
+        let count = log_partitions.len() / columns.max(1);
+        require(
+            naturals.len() == count * dimension && means.len() == naturals.len(),
+            || {
+                format!(
+                    "naturals: {} numbers for {count} points of dimension {dimension}",
+                    naturals.len()
+                )
+            },
+        )?;
+        Ok(Self {
+            statistic,
+            n,
+            naturals,
+            log_partitions,
+            means,
+        })
+    }
+
+    fn dimension(&self) -> usize {
+        self.statistic.dimension(self.n)
+    }
+
+    fn columns(&self) -> usize {
+        if self.statistic.entries(0, self.n).is_some() {
+            self.n
+        } else {
+            1
+        }
+    }
+}
+
+impl Stack for StatisticStack {
+    fn count(&self) -> usize {
+        self.log_partitions.len() / self.columns()
+    }
+
+    fn features(&self) -> usize {
+        self.n
+    }
+
+    fn size(&self) -> usize {
+        1 + self.dimension()
+    }
+
+    fn cost(&self) -> f64 {
+        let transform = match self.statistic {
+            Statistic::VonMises => 60.0 * self.n as f64,
+            _ => self.dimension() as f64,
+        };
+        transform + 4.0 * (self.count() * self.dimension()) as f64
+    }
+
+    fn cache_len(&self, stride: usize) -> usize {
+        self.dimension() * stride
+    }
+
+    fn add_log_base_measure(&self, rows: &Rows<'_>, out: &mut [f64]) {
+        self.statistic.add_log_base_measure(rows, out);
+    }
+
+    fn evaluate(
+        &self,
+        rows: &Rows<'_>,
+        out: &mut [f64],
+        cache: &mut [f64],
+        _scratch: &mut Scratch,
+    ) {
+        let stride = rows.stride;
+        self.statistic.fill(rows, cache);
+        combine(
+            &self.naturals,
+            self.count(),
+            self.dimension(),
+            cache,
+            stride,
+            out,
+        );
+        for (logs, psi) in out
+            .chunks_exact_mut(stride)
+            .zip(self.log_partitions.chunks_exact(self.columns()))
+        {
+            let psi: f64 = psi.iter().sum();
+            for l in logs {
+                *l -= psi;
+            }
+        }
+    }
+
+    fn accumulate(
+        &self,
+        rows: &Rows<'_>,
+        weights: &[f64],
+        cache: &mut [f64],
+        sums: &mut [f64],
+        scratch: &mut Scratch,
+    ) {
+        let (stride, dimension, count) = (rows.stride, self.dimension(), self.count());
+        let mut products = scratch.take(count * dimension);
+        gram(
+            weights,
+            count,
+            cache,
+            dimension,
+            stride,
+            false,
+            &mut products,
+        );
+        for (k, sums) in sums.chunks_exact_mut(1 + dimension).enumerate() {
+            let run = &weights[k * stride..(k + 1) * stride];
+            feature_sums(run, 1, stride, &mut sums[..1]);
+            for (s, p) in sums[1..].iter_mut().zip(&products[k * dimension..]) {
+                *s += p;
+            }
+        }
+        scratch.give(products);
+    }
+
+    fn restrict(&self, observed: &[usize]) -> Result<Box<dyn Stack>, KernelError> {
+        if self.columns() != self.n || self.statistic == Statistic::Boltzmann {
+            return Err(KernelError::MissingUnsupported);
+        }
+        Ok(Box::new(ObservedStatistic::new(self, observed)))
+    }
+}
+
+/// Families of independent columns, some of them missing: those count as expected.
+struct ObservedStatistic {
+    /// The observed columns; none at all when no column is observed.
+    inner: Option<StatisticStack>,
+    count: usize,
+    /// Entries of the full statistic that are observed, in the order of the inner one.
+    observed: Vec<usize>,
+    missing: Vec<usize>,
+    means: Vec<f64>,
+}
+
+impl ObservedStatistic {
+    fn new(full: &StatisticStack, observed: &[usize]) -> Self {
+        let (n, dimension, count) = (full.n, full.dimension(), full.count());
+        let missing_columns = complement(observed, n);
+        let collect = |columns: &[usize]| -> Vec<usize> {
+            let mut entries: Vec<usize> = columns
+                .iter()
+                .flat_map(|&f| full.statistic.entries(f, n).unwrap_or_default())
+                .collect();
+            entries.sort_unstable();
+            entries
+        };
+        let (seen, missing) = (collect(observed), collect(&missing_columns));
+        let select = |values: &[f64], width: usize, entries: &[usize]| -> Vec<f64> {
+            (0..count)
+                .flat_map(|k| entries.iter().map(move |&e| values[k * width + e]))
+                .collect()
+        };
+        let inner = (!observed.is_empty()).then(|| StatisticStack {
+            statistic: full.statistic,
+            n: observed.len(),
+            naturals: select(&full.naturals, dimension, &seen),
+            means: select(&full.means, dimension, &seen),
+            log_partitions: select(&full.log_partitions, n, observed),
+        });
+        Self {
+            inner,
+            count,
+            observed: seen,
+            missing,
+            means: full.means.clone(),
+        }
+    }
+}
+
+impl Stack for ObservedStatistic {
+    fn count(&self) -> usize {
+        self.count
+    }
+
+    fn features(&self) -> usize {
+        self.inner.as_ref().map_or(0, Stack::features)
+    }
+
+    fn size(&self) -> usize {
+        1 + self.observed.len()
+    }
+
+    fn cost(&self) -> f64 {
+        self.inner.as_ref().map_or(1.0, Stack::cost)
+    }
+
+    fn cache_len(&self, stride: usize) -> usize {
+        self.inner.as_ref().map_or(0, |s| s.cache_len(stride))
+    }
+
+    fn add_log_base_measure(&self, rows: &Rows<'_>, out: &mut [f64]) {
+        if let Some(inner) = &self.inner {
+            inner.add_log_base_measure(rows, out);
+        }
+    }
+
+    fn evaluate(&self, rows: &Rows<'_>, out: &mut [f64], cache: &mut [f64], scratch: &mut Scratch) {
+        match &self.inner {
+            Some(inner) => inner.evaluate(rows, out, cache, scratch),
+            None => out.fill(0.0),
+        }
+    }
+
+    fn accumulate(
+        &self,
+        rows: &Rows<'_>,
+        weights: &[f64],
+        cache: &mut [f64],
+        sums: &mut [f64],
+        scratch: &mut Scratch,
+    ) {
+        if let Some(inner) = &self.inner {
+            inner.accumulate(rows, weights, cache, sums, scratch);
+        } else {
+            for (k, sum) in sums.iter_mut().enumerate() {
+                let run = &weights[k * rows.stride..(k + 1) * rows.stride];
+                feature_sums(run, 1, rows.stride, std::slice::from_mut(sum));
+            }
+        }
+    }
+
+    fn restrict(&self, _observed: &[usize]) -> Result<Box<dyn Stack>, KernelError> {
+        Err(KernelError::MissingUnsupported)
+    }
+
+    fn lift(&self, sums: &[f64], full: &mut [f64]) {
+        let dimension = self.observed.len() + self.missing.len();
+        for (k, (sums, full)) in sums
+            .chunks_exact(self.size())
+            .zip(full.chunks_exact_mut(1 + dimension))
+            .enumerate()
+        {
+            full[0] += sums[0];
+            for (s, &entry) in sums[1..].iter().zip(&self.observed) {
+                full[1 + entry] += s;
+            }
+            for &entry in &self.missing {
+                full[1 + entry] += sums[0] * self.means[k * dimension + entry];
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::log_factorial;
+
+    #[test]
+    fn log_factorials_meet_at_the_seam() {
+        // published: log 255! and log 256!
+        assert!((log_factorial(170.0) - 706.573_062_245_787_4).abs() < 1e-12);
+        let step = log_factorial(256.0) - log_factorial(255.0);
+        assert!((step - 256.0_f64.ln()).abs() < 2e-12);
+        assert!((log_factorial(1000.0) - 5_912.128_178_488_163).abs() < 1e-11);
+    }
+}

@@ -1,0 +1,5 @@
+//! Kernels of the harmonium library: numbers in, numbers out.
+pub mod kernels;
+
+#[cfg(feature = "python")]
+mod bindings;
