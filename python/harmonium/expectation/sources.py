@@ -64,7 +64,9 @@ class FunctionSource:
         weighted = False
         for piece in self.read():
             table, given = piece if isinstance(piece, tuple) else (piece, None)
-            x = as_table(table, name="x", missing=True, n_features=self.n_features)
+            x = as_table(
+                table, name="x", missing=True, empty_columns=True, n_features=self.n_features
+            )
             weights = as_weights(given, len(x), name="weights")
             weighted = weighted or weights is not None
             held.append((x, np.ones(len(x)) if weights is None else weights))
@@ -85,5 +87,5 @@ def as_source(x: object, weights: object = None) -> Source:
         if weights is not None:
             raise ValueError("weights: a block source brings its own weights with its blocks")
         return x
-    table = as_table(x, name="x", missing=True)
+    table = as_table(x, name="x", missing=True, empty_columns=True)
     return ArraySource(table, as_weights(weights, len(table), name="weights"))

@@ -149,7 +149,9 @@ class ExponentialFamily(ABC):
 
     def check_data(self, x: object, name: str = "x", *, missing: bool = False) -> FloatArray:
         """Return a table of observations as float64; ValueError off the support."""
-        table = as_table(x, name=name, missing=missing, n_features=self.n_features)
+        table = as_table(
+            x, name=name, missing=missing, empty_columns=missing, n_features=self.n_features
+        )
         self._check_support(table, name)
         return table
 

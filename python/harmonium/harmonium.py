@@ -1,0 +1,373 @@
+"""The one class: two families and a rule, which together are a family again."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from harmonium.expectation import as_source, expectation, log_densities
+from harmonium.expectation.passes import patterns
+from harmonium.expectation.prepared import Prepared
+from harmonium.families.base import Completed, ExponentialFamily, Indices
+from harmonium.rules.base import Block, Conjugation, ConjugationRule, add_leading
+from harmonium.validation import FloatArray, as_floats, as_table
+
+
+class Parts(NamedTuple):
+    """A harmonium's vector in its three parts; the interaction as a matrix (..., rows, columns)."""
+
+    observable: FloatArray
+    latent: FloatArray
+    interaction: FloatArray
+
+
+@dataclass(frozen=True)
+class Harmonium(ExponentialFamily):
+    """A conjugated harmonium: likelihood times prior, whose posterior is an addition.
+
+    Its log density is ``s_X . theta_X + s_Z . theta_Z + s_X . Theta . s_Z - psi`` (Eq. 2), its
+    natural vector [observable | latent | interaction]. Observations are the columns of the
+    observable beside those of the latent; data hold the first only. A harmonium is a family, so
+    it may itself be the observable or the latent of another.
+
+    Parameters
+    ----------
+    observable, latent : ExponentialFamily
+        The families of X and Z.
+    rule : ConjugationRule
+        How the likelihood conjugates (Lemma 4): which statistics meet, and rho and chi.
+    """
+
+    observable: ExponentialFamily
+    latent: ExponentialFamily
+    rule: ConjugationRule
+
+    def __post_init__(self) -> None:
+        for name, family in (("observable", self.observable), ("latent", self.latent)):
+            if not isinstance(family, ExponentialFamily):
+                raise TypeError(f"{name}: an exponential family, not {family!r}")
+        self.rule.check(self.observable, self.latent)
+
+    # --------------------------------------------------------------------------- shapes
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """Which statistics of the observable (rows) meet which of the latent (columns)."""
+        return self.rule.blocks(self.observable, self.latent)
+
+    @property
+    def _rows(self) -> Indices:
+        return np.unique(np.concatenate([block.rows for block in self.blocks]))
+
+    @property
+    def _columns(self) -> Indices:
+        return np.unique(np.concatenate([block.columns for block in self.blocks]))
+
+    def _entries(self) -> tuple[Indices, Indices]:
+        """Where the blocks' entries lie in the interaction matrix: rows, columns."""
+        places = [
+            np.meshgrid(
+                np.searchsorted(self._rows, block.rows),
+                np.searchsorted(self._columns, block.columns),
+                indexing="ij",
+            )
+            for block in self.blocks
+        ]
+        return (
+            np.concatenate([p[0].ravel() for p in places]),
+            np.concatenate([p[1].ravel() for p in places]),
+        )
+
+    @property
+    def dimension(self) -> int:
+        """Length of natural and mean vectors."""
+        interaction = sum(len(block.rows) * len(block.columns) for block in self.blocks)
+        return self.observable.dimension + self.latent.dimension + interaction
+
+    @property
+    def n_features(self) -> int:
+        """Columns of an observation: the observable's, then the latent's."""
+        return self.observable.n_features + self.latent.n_features
+
+    @property
+    def n_observed(self) -> int:
+        """Columns of data: the observable's."""
+        return self.observable.n_observed
+
+    @property
+    def leading(self) -> ExponentialFamily:
+        """The family whose statistic comes first."""
+        return self.observable.leading
+
+    @property
+    def standardisation(self) -> str:
+        """How columns of data may be shifted and scaled: as the observable's."""
+        return self.observable.standardisation
+
+    def split(self, vector: object) -> Parts:
+        """Return the parts of natural or mean vectors (..., dimension)."""
+        return self._split(self._point(vector, "vector"))
+
+    def _split(self, vector: FloatArray) -> Parts:
+        a = self.observable.dimension
+        b = a + self.latent.dimension
+        i, j = self._entries()
+        matrix = np.zeros((*vector.shape[:-1], len(self._rows), len(self._columns)))
+        matrix[..., i, j] = vector[..., b:]
+        return Parts(vector[..., :a], vector[..., a:b], matrix)
+
+    def join(self, observable: object, latent: object, interaction: object) -> FloatArray:
+        """Return the vector (..., dimension) of three parts."""
+        return self._join(
+            as_floats(observable, name="observable"),
+            as_floats(latent, name="latent"),
+            as_floats(interaction, name="interaction"),
+        )
+
+    def _join(
+        self, observable: FloatArray, latent: FloatArray, interaction: FloatArray
+    ) -> FloatArray:
+        i, j = self._entries()
+        parts = (observable, latent, interaction[..., i, j])
+        batch = np.broadcast_shapes(*(p.shape[:-1] for p in parts))
+        return np.concatenate([np.broadcast_to(p, (*batch, p.shape[-1])) for p in parts], -1)
+
+    def split_observation(self, x: object) -> tuple[FloatArray, FloatArray]:
+        """Return the observable's and the latent's columns of observations (..., n_features)."""
+        table = as_floats(x, name="x")
+        return table[..., : self.observable.n_features], table[..., self.observable.n_features :]
+
+    # --------------------------------------------------------------- likelihood, prior, posterior
+
+    def _conjugation(self, parts: Parts) -> Conjugation:
+        return self.rule.conjugation_parameters(
+            self.observable, self.latent, parts.observable, parts.interaction
+        )
+
+    def conjugation(self, natural: object) -> Conjugation:
+        """Return rho, on the latent's leading statistics, and chi (Eq. 10)."""
+        return self._conjugation(self._split(self.check_natural(natural)))
+
+    def _prior(self, parts: Parts) -> FloatArray:
+        return add_leading(parts.latent, self._conjugation(parts).rho)
+
+    def prior(self, natural: object) -> FloatArray:
+        """Return the prior's natural parameters theta_Z + rho (Eq. 12)."""
+        return self._prior(self._split(self.check_natural(natural)))
+
+    def likelihood(self, natural: object, z: object) -> FloatArray:
+        """Return the observable's natural parameters (n, ...) given latents z (n, columns) (Eq. 5)."""
+        parts = self._split(self.check_natural(natural))
+        return self._likelihood(parts, self.latent.check_data(z, "z"))
+
+    def _likelihood(self, parts: Parts, z: FloatArray) -> FloatArray:
+        statistic = self.latent._statistic(z)[..., self._columns]
+        out = np.array(
+            np.broadcast_to(
+                parts.observable, (*statistic.shape[:-1], parts.observable.shape[-1])
+            )
+        )
+        out[..., self._rows] += np.einsum("...ij,...j->...i", parts.interaction, statistic)
+        return out
+
+    def posterior(self, natural: object, x: object) -> FloatArray:
+        """Return the latent's natural parameters (n, latent dimension) given rows x (Eq. 6).
+
+        Rows may be partly observed: what is missing (NaN) says nothing.
+        """
+        point = self.check_natural(natural)
+        table = as_table(
+            x, name="x", missing=True, empty_columns=True, n_features=self.n_observed
+        )
+        if self.n_observed != self.observable.n_features:
+            raise ValueError(
+                "x: the observable is itself a harmonium with latent columns; use `complete`"
+            )
+        self.observable._check_support(table, "x")
+        parts = self._split(point)
+        if not np.isnan(table).any():
+            return self._posterior(parts, table)
+        if point.ndim != 1:
+            raise ValueError("natural: one point for rows with missing values")
+        out = np.empty((len(table), self.latent.dimension))
+        prepared = self._prepare(point[None])
+        prior = self._prior(parts)
+        for rows, observed in patterns(table):
+            if observed is None:
+                out[rows] = self._posterior(parts, table[rows])
+            else:
+                out[rows] = self.rule.posterior_of_partial(
+                    self.observable,
+                    self.latent,
+                    prepared,
+                    prior,
+                    table[rows][:, observed],
+                    observed,
+                )
+        return out
+
+    def _posterior(self, parts: Parts, x: FloatArray) -> FloatArray:
+        statistic = self.observable._statistic(x)[..., self._rows]
+        shift = np.einsum("...i,...ij->...j", statistic, parts.interaction)
+        batch = np.broadcast_shapes(shift.shape[:-1], parts.latent.shape[:-1])
+        out = np.array(np.broadcast_to(parts.latent, (*batch, parts.latent.shape[-1])))
+        out[..., self._columns] += shift
+        return out
+
+    def from_prior_and_likelihood(
+        self, *, prior: object, observable: object, interaction: object
+    ) -> FloatArray:
+        """Return the natural parameters with this prior theta_Z + rho and this likelihood (Cor. 11)."""
+        theta = self.observable.check_natural(observable, "observable")
+        star = self.latent.check_natural(prior, "prior")
+        matrix = as_floats(interaction, name="interaction")
+        expected = (len(self._rows), len(self._columns))
+        if matrix.shape[-2:] != expected:
+            raise ValueError(f"interaction: shape {matrix.shape}, expected (..., *{expected})")
+        return self._from_prior(star, theta, matrix)
+
+    def _from_prior(
+        self, prior: FloatArray, theta: FloatArray, interaction: FloatArray
+    ) -> FloatArray:
+        parts = Parts(theta, prior, interaction)
+        return self._join(theta, add_leading(prior, -self._conjugation(parts).rho), interaction)
+
+    # ----------------------------------------------------------------------------- the family
+
+    def _statistic(self, x: FloatArray) -> FloatArray:
+        first, second = x[..., : self.observable.n_features], x[..., self.observable.n_features :]
+        s, t = self.observable._statistic(first), self.latent._statistic(second)
+        cross = s[..., self._rows, None] * t[..., None, self._columns]
+        return self._join(s, t, cross)
+
+    def _log_base_measure(self, x: FloatArray) -> FloatArray:
+        split = self.observable.n_features
+        return self.observable._log_base_measure(x[:, :split]) + self.latent._log_base_measure(
+            x[:, split:]
+        )
+
+    def _log_partition(self, natural: FloatArray) -> FloatArray:
+        # Eq. 13
+        parts = self._split(natural)
+        rho, chi = self._conjugation(parts)
+        return self.latent._log_partition(add_leading(parts.latent, rho)) + chi
+
+    def _to_mean(self, natural: FloatArray) -> FloatArray:
+        parts = self._split(natural)
+        prior = self._prior(parts)
+        observable, cross = self.rule.forward(
+            self.observable, self.latent, parts.observable, parts.interaction, prior
+        )
+        return self._join(observable, self.latent._to_mean(prior), cross)
+
+    def _to_natural(self, mean: FloatArray) -> FloatArray:
+        # Eq. 27: fit likelihood and prior apart
+        parts = self._split(mean)
+        theta, interaction = self.rule.regress(
+            self.observable, self.latent, parts.observable, parts.latent, parts.interaction
+        )
+        return self._from_prior(self.latent._to_natural(parts.latent), theta, interaction)
+
+    def _sample(self, natural: FloatArray, rng: np.random.Generator) -> FloatArray:
+        parts = self._split(natural)
+        z = self.latent._sample(self._prior(parts), rng)
+        x = self.observable._sample(self._likelihood(parts, z), rng)
+        return np.concatenate([x, z], -1)
+
+    def _expected_log_base_measure(self, natural: FloatArray) -> FloatArray:
+        raise ValueError("a harmonium's entropy has no closed form where its base measure varies")
+
+    def _complete(self, natural: FloatArray, x: FloatArray, observed: Indices) -> Completed:
+        n = self.n_observed
+        inner = self.observable.n_features
+        if not np.array_equal(observed, np.arange(n)) or inner != n:
+            raise ValueError(
+                "x: a harmonium completes rows whose latent columns are missing and no others; "
+                "`expectation` and `log_observable_density` take any missing value of data"
+            )
+        parts = self._split(natural)
+        posterior = self._posterior(parts, x)
+        latent = self.latent._to_mean(posterior)
+        statistic = self.observable._statistic(x)
+        cross = statistic[:, self._rows, None] * latent[:, None, self._columns]
+        log_marginal = (
+            statistic @ parts.observable
+            + self.observable._log_base_measure(x)
+            + self.latent._log_partition(posterior)
+            - self._log_partition(natural)
+        )
+        return Completed(log_marginal, self._join(statistic, latent, cross))
+
+    def _outside(self, natural: FloatArray) -> tuple[Any, str] | None:
+        parts = self._split(natural)
+        broken = self.rule.outside(
+            self.observable, self.latent, parts.observable, parts.interaction
+        )
+        if broken is not None:
+            return broken
+        broken = self.latent._outside(self._prior(parts))
+        return None if broken is None else (broken[0], f"prior: {broken[1]}")
+
+    def _on_boundary(self, mean: FloatArray) -> tuple[Any, str] | None:
+        broken = self.latent._on_boundary(self._split(mean).latent)
+        return None if broken is None else (broken[0], f"latent: {broken[1]}")
+
+    def _inside(self, mean: FloatArray) -> FloatArray:
+        return mean
+
+    def _check_support(self, x: FloatArray, name: str) -> None:
+        split = self.observable.n_features
+        self.observable._check_support(x[:, :split], name)
+        self.latent._check_support(x[:, split:], name)
+
+    def _prepare(self, natural: FloatArray) -> Prepared:
+        parts = self._split(natural)
+        return self.rule.prepare(
+            self.observable, self.latent, parts.observable, parts.interaction, self._prior(parts)
+        )
+
+    def affine(self, natural: object, shift: object, scale: object) -> FloatArray:
+        """Return the natural parameters of the laws of ``shift + scale * X``; Z stays as it is."""
+        point = self.check_natural(natural)
+        flat = point.reshape(-1, self.dimension)
+        move = np.broadcast_to(as_floats(shift, name="shift"), (self.n_observed,))
+        factor = np.broadcast_to(as_floats(scale, name="scale"), (self.n_observed,))
+        return self._prepare(flat).affine(move, factor).natural.reshape(point.shape)
+
+    # ------------------------------------------------------------------------------ data
+
+    def check_table(self, x: object, name: str = "x") -> FloatArray:
+        """Return data (n, n_observed) as float64, NaN where missing; ValueError off the support."""
+        table = as_table(
+            x, name=name, missing=True, empty_columns=True, n_features=self.n_observed
+        )
+        leaf = self.observable
+        while isinstance(leaf, Harmonium):
+            leaf = leaf.observable
+        leaf._check_support(table, name)
+        return table
+
+    def log_observable_density(self, natural: object, x: object) -> FloatArray:
+        """Return log q(x), (n,), in nats (Eq. 14); of what is observed where values are missing."""
+        source = as_source(self.check_table(x))
+        return log_densities(self.prepare(natural), source)
+
+    def expectation(self, natural: object, x: object, weights: object = None) -> FloatArray:
+        """Return the average of E[(s_X, s_Z, s_X s_Z) | x] over the rows, (dimension,) (Eq. 25)."""
+        prepared = self.prepare(natural)
+        source = as_source(self.check_table(x), weights)
+        return prepared.mean(expectation(prepared, source).sums)[0]
+
+    def to_parameters(self, natural: object) -> Any:
+        """Return people's parameters of the model, as its rule names them."""
+        parts = self._split(self.check_natural(natural))
+        return self.rule.to_parameters(
+            self.observable, self.latent, parts.observable, parts.interaction, self._prior(parts)
+        )
+
+    def from_parameters(self, **parameters: object) -> FloatArray:
+        """Return natural parameters from people's parameters, as the rule names them."""
+        prior, theta, interaction = self.rule.from_parameters(
+            self.observable, self.latent, **parameters
+        )
+        return self._from_prior(prior, theta, interaction)

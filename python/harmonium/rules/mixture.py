@@ -1,0 +1,223 @@
+"""Mixtures: a categorical latent conjugates every observable (Theorem 12, Eq. 18)."""
+
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from harmonium.errors import BoundaryError
+from harmonium.expectation.prepared import Prepared
+from harmonium.families.base import ExponentialFamily, Indices
+from harmonium.families.categorical import Categorical
+from harmonium.families.normal import Normal
+from harmonium.numerics.symmetric import outer
+from harmonium.rules.base import Block, Conjugation, ConjugationRule
+from harmonium.rules.mixture_stack import MixturePrepared
+from harmonium.validation import FloatArray
+
+
+class MixtureParameters(NamedTuple):
+    """People's parameters of a mixture: weights (..., K) and the components', (..., K, ...) each."""
+
+    weights: FloatArray
+    components: Any
+
+
+@dataclass(frozen=True)
+class MixtureRule(ConjugationRule):
+    """``rho_k = psi(theta + Theta_k) - psi(theta)``, ``chi = psi(theta)``: exact for all families.
+
+    Parameters
+    ----------
+    shared : {None, "shape"}
+        With "shape" categories move the location statistics only; the rest is common to all.
+    """
+
+    shared: Literal["shape"] | None = None
+
+    def _rows(self, observable: ExponentialFamily) -> Indices:
+        if self.shared == "shape":
+            return observable.location
+        return np.arange(observable.dimension)
+
+    def check(self, observable: ExponentialFamily, latent: ExponentialFamily) -> None:
+        """The latent must be a Categorical; with shared parts, the observable a Normal."""
+        if not isinstance(latent, Categorical):
+            raise ValueError(f"latent: a mixture's is a Categorical, not {latent!r}")
+        if self.shared not in (None, "shape"):
+            raise ValueError(f'shared: None or "shape"; got {self.shared!r}')
+        if self.shared and len(observable.shape) and not isinstance(observable, Normal):
+            raise ValueError(
+                f"shared: the M-step with a shared shape has a closed form for normals; "
+                f"{observable!r} has none"
+            )
+
+    def blocks(
+        self, observable: ExponentialFamily, latent: ExponentialFamily
+    ) -> tuple[Block, ...]:
+        """Every statistic that categories move, with every category but 0."""
+        return (Block(self._rows(observable), np.arange(latent.dimension)),)
+
+    def components(
+        self, observable: ExponentialFamily, theta: FloatArray, interaction: FloatArray
+    ) -> FloatArray:
+        """Return the natural parameters of all components, (..., K, dimension)."""
+        others = np.repeat(theta[..., None, :], interaction.shape[-1], -2)
+        others[..., self._rows(observable)] += interaction.swapaxes(-1, -2)
+        return np.concatenate([theta[..., None, :], others], -2)
+
+    def _from_components(
+        self, observable: ExponentialFamily, components: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        theta = components[..., 0, :]
+        difference = components[..., 1:, :] - theta[..., None, :]
+        return theta, difference[..., self._rows(observable)].swapaxes(-1, -2)
+
+    def conjugation_parameters(
+        self,
+        observable: ExponentialFamily,
+        latent: ExponentialFamily,  # noqa: ARG002 - one for all
+        theta: FloatArray,
+        interaction: FloatArray,
+    ) -> Conjugation:
+        """Eq. 18."""
+        psi = observable._log_partition(self.components(observable, theta, interaction))
+        return Conjugation(psi[..., 1:] - psi[..., :1], psi[..., 0])
+
+    def forward(
+        self,
+        observable: ExponentialFamily,
+        latent: ExponentialFamily,
+        theta: FloatArray,
+        interaction: FloatArray,
+        prior: FloatArray,
+    ) -> tuple[FloatArray, FloatArray]:
+        """Component means weighted by the prior."""
+        assert isinstance(latent, Categorical)
+        weights = np.exp(latent._log_probabilities(prior))[..., None]
+        means = weights * observable._to_mean(self.components(observable, theta, interaction))
+        cross = means[..., 1:, self._rows(observable)].swapaxes(-1, -2)
+        return means.sum(-2), cross
+
+    def regress(
+        self,
+        observable: ExponentialFamily,
+        latent: ExponentialFamily,  # noqa: ARG002 - its weights are in the means
+        observable_mean: FloatArray,
+        latent_mean: FloatArray,
+        cross: FloatArray,
+    ) -> tuple[FloatArray, FloatArray]:
+        """One maximum-likelihood fit a component; pooled where a part is shared."""
+        weights = np.concatenate([1 - latent_mean.sum(-1, keepdims=True), latent_mean], -1)
+        if (weights <= 0).any():
+            raise BoundaryError("mean: a category without weight has no component parameters")
+        rows = self._rows(observable)
+        parts = cross.swapaxes(-1, -2)
+        rest = observable_mean[..., None, rows] - parts.sum(-2, keepdims=True)
+        means = np.concatenate([rest, parts], -2) / weights[..., None]
+        if len(rows) < observable.dimension:
+            means = self._pooled(observable, observable_mean, weights, means)
+        components = observable._to_natural(observable.check_mean(means))
+        return self._from_components(observable, components)
+
+    def _pooled(
+        self,
+        observable: ExponentialFamily,
+        observable_mean: FloatArray,
+        weights: FloatArray,
+        centres: FloatArray,
+    ) -> FloatArray:
+        """Means of components that share their covariance: the average one within components."""
+        assert isinstance(observable, Normal)
+        between = outer(centres, centres)
+        total = observable.pack_moments(
+            np.zeros_like(centres[..., 0, :]), np.einsum("...k,...kij->...ij", weights, between)
+        )
+        within = (observable_mean - total)[..., None, observable.n :]
+        second = observable.pack_moments(centres, between)[..., observable.n :] + within
+        return np.concatenate([centres, second], -1)
+
+    def outside(
+        self,
+        observable: ExponentialFamily,
+        latent: ExponentialFamily,  # noqa: ARG002 - one for all
+        theta: FloatArray,
+        interaction: FloatArray,
+    ) -> tuple[Any, str] | None:
+        """Every component must be in its family's domain."""
+        broken = observable._outside(self.components(observable, theta, interaction))
+        if broken is None:
+            return None
+        mask, rule = broken
+        return np.any(mask, -1), f"component {int(np.argwhere(mask)[0][-1])}: {rule}"
+
+    def prepare(
+        self,
+        observable: ExponentialFamily,
+        latent: ExponentialFamily,
+        theta: FloatArray,
+        interaction: FloatArray,
+        prior: FloatArray,
+    ) -> MixturePrepared:
+        """Weights and a stack of all components."""
+        assert isinstance(latent, Categorical)
+        components = self.components(observable, theta, interaction)
+        stack = observable._prepare(components.reshape(-1, observable.dimension))
+        return MixturePrepared(
+            observable, latent._log_probabilities(prior), stack, self._rows(observable)
+        )
+
+    def posterior_of_partial(
+        self,
+        observable: ExponentialFamily,  # noqa: ARG002 - within the prepared model
+        latent: ExponentialFamily,  # noqa: ARG002
+        prepared: Prepared,
+        prior: FloatArray,
+        x: FloatArray,
+        observed: Indices,
+    ) -> FloatArray:
+        """Log marginals of the components take the place of their log densities."""
+        assert isinstance(prepared, MixturePrepared)
+        logs = prepared.components.restrict(observed).evaluate(x)
+        return np.asarray(prior + logs[:, 1:] - logs[:, :1])
+
+    def to_parameters(
+        self,
+        observable: ExponentialFamily,
+        latent: ExponentialFamily,
+        theta: FloatArray,
+        interaction: FloatArray,
+        prior: FloatArray,
+    ) -> MixtureParameters:
+        """Weights and the components' own parameters."""
+        components = self.components(observable, theta, interaction)
+        return MixtureParameters(
+            latent.to_parameters(prior).probabilities, observable.to_parameters(components)
+        )
+
+    def from_parameters(
+        self, observable: ExponentialFamily, latent: ExponentialFamily, **parameters: object
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """From ``weights`` (..., K) and the components' parameters by name, or ``components``,
+
+        natural parameters (..., K, dimension).
+        """
+        weights = parameters.pop("weights", None)
+        assert isinstance(latent, Categorical)
+        if weights is None:
+            weights = np.full(latent.n_categories, 1 / latent.n_categories)
+        prior = latent.from_parameters(probabilities=weights)
+        if "components" in parameters:
+            components = observable.check_natural(parameters.pop("components"), "components")
+        else:
+            components = observable.from_parameters(**parameters)
+            parameters = {}
+        if parameters:
+            raise TypeError(f"unknown parameters: {', '.join(sorted(parameters))}")
+        if components.ndim < 2 or components.shape[-2] != latent.n_categories:
+            raise ValueError(
+                f"components: shape {components.shape}, expected (..., {latent.n_categories}, "
+                f"{observable.dimension})"
+            )
+        theta, interaction = self._from_components(observable, components)
+        return prior, theta, interaction
