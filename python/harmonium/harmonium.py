@@ -8,7 +8,7 @@ import numpy as np
 from harmonium.expectation import as_source, expectation, log_densities
 from harmonium.expectation.passes import patterns
 from harmonium.expectation.prepared import Prepared
-from harmonium.families.base import Completed, ExponentialFamily, Indices
+from harmonium.families.base import Completed, ExponentialFamily, Indices, distinct
 from harmonium.rules.base import Block, Conjugation, ConjugationRule, add_leading
 from harmonium.validation import FloatArray, as_floats, as_table
 
@@ -173,29 +173,28 @@ class Harmonium(ExponentialFamily):
     def posterior(self, natural: object, x: object) -> FloatArray:
         """Return the latent's natural parameters (n, latent dimension) given rows x (Eq. 6).
 
-        Rows may be partly observed: what is missing (NaN) says nothing.
+        Rows may be partly observed: what is missing (NaN) says nothing. Latent columns of an
+        observable that is itself a harmonium are no data: they are summed out.
         """
         point = self.check_natural(natural)
-        table = as_table(
-            x, name="x", missing=True, empty_columns=True, n_features=self.n_observed
-        )
-        if self.n_observed != self.observable.n_features:
-            raise ValueError(
-                "x: the observable is itself a harmonium with latent columns; use `complete`"
-            )
-        self.observable._check_support(table, "x")
+        table = self.check_table(x)
         parts = self._split(point)
-        if not np.isnan(table).any():
+        nested = self.n_observed != self.observable.n_features
+        if not nested and not np.isnan(table).any():
             return self._posterior(parts, table)
         if point.ndim != 1:
-            raise ValueError("natural: one point for rows with missing values")
+            raise ValueError(
+                "natural: one point for rows with missing values or an observable with a latent "
+                f"of its own; got shape {point.shape}"
+            )
         out = np.empty((len(table), self.latent.dimension))
         prepared = self._prepare(point[None])
         prior = self._prior(parts)
-        for rows, observed in patterns(table):
-            if observed is None:
+        for rows, columns in patterns(table):
+            if columns is None and not nested:
                 out[rows] = self._posterior(parts, table[rows])
             else:
+                observed = np.arange(self.n_observed) if columns is None else columns
                 out[rows] = self.rule.posterior_of_partial(
                     self.observable,
                     self.latent,
@@ -269,8 +268,11 @@ class Harmonium(ExponentialFamily):
         return self._from_prior(self.latent._to_natural(parts.latent), theta, interaction)
 
     def _sample(self, natural: FloatArray, rng: np.random.Generator) -> FloatArray:
-        parts = self._split(natural)
-        z = self.latent._sample(self._prior(parts), rng)
+        # many draws of one point: its prior is worked out once
+        parts = self._split(distinct(natural))
+        prior = self._prior(parts)
+        many = np.broadcast_to(prior, (*natural.shape[:-1], prior.shape[-1]))
+        z = self.latent._sample(many, rng)
         x = self.observable._sample(self._likelihood(parts, z), rng)
         return np.concatenate([x, z], -1)
 
@@ -279,12 +281,13 @@ class Harmonium(ExponentialFamily):
 
     def _complete(self, natural: FloatArray, x: FloatArray, observed: Indices) -> Completed:
         n = self.n_observed
-        inner = self.observable.n_features
-        if not np.array_equal(observed, np.arange(n)) or inner != n:
+        if len(observed) and observed[-1] >= n:
             raise ValueError(
-                "x: a harmonium completes rows whose latent columns are missing and no others; "
-                "`expectation` and `log_observable_density` take any missing value of data"
+                f"x: column {int(observed[observed >= n][0])} is the latent's, which is either "
+                "known for all columns of a row or missing in all of them"
             )
+        if len(observed) < n or self.observable.n_features > n:
+            return self._complete_by_row(natural, x, observed)
         parts = self._split(natural)
         posterior = self._posterior(parts, x)
         latent = self.latent._to_mean(posterior)
@@ -297,6 +300,16 @@ class Harmonium(ExponentialFamily):
             - self._log_partition(natural)
         )
         return Completed(log_marginal, self._join(statistic, latent, cross))
+
+    def _complete_by_row(
+        self, natural: FloatArray, x: FloatArray, observed: Indices
+    ) -> Completed:
+        """What the pass does with a row, as an average over that row alone."""
+        prepared = self._prepare(natural[None])
+        stack = prepared if len(observed) == self.n_observed else prepared.restrict(observed)
+        one = np.ones((1, 1))
+        rows = [prepared.mean(stack.accumulate(row[None], one))[0] for row in x]
+        return Completed(stack.evaluate(x)[:, 0] + stack.log_base_measure(x), np.stack(rows))
 
     def _outside(self, natural: FloatArray) -> tuple[Any, str] | None:
         parts = self._split(natural)
@@ -329,9 +342,15 @@ class Harmonium(ExponentialFamily):
     def affine(self, natural: object, shift: object, scale: object) -> FloatArray:
         """Return the natural parameters of the laws of ``shift + scale * X``; Z stays as it is."""
         point = self.check_natural(natural)
+        if not point.size:
+            return point
         flat = point.reshape(-1, self.dimension)
         move = np.broadcast_to(as_floats(shift, name="shift"), (self.n_observed,))
         factor = np.broadcast_to(as_floats(scale, name="scale"), (self.n_observed,))
+        if not np.isfinite(move).all():
+            raise ValueError(f"shift: must be finite; got {move}")
+        if not (np.isfinite(factor) & (factor != 0)).all():
+            raise ValueError(f"scale: must be finite and not zero; got {factor}")
         return self._prepare(flat).affine(move, factor).natural.reshape(point.shape)
 
     # ------------------------------------------------------------------------------ data

@@ -10,6 +10,10 @@ from harmonium.expectation.sources import Source
 from harmonium.expectation.threads import get_threads
 from harmonium.validation import FloatArray
 
+#: Densities underflow and squares overflow by right; what is not a number is an error afterwards.
+_QUIET: dict[str, Any] = {"over": "ignore", "under": "ignore", "invalid": "ignore"}
+_OVERFLOW = "x: squares of its values overflow float64 under this model; shift and scale the columns"
+
 
 @dataclass(frozen=True)
 class Totals:
@@ -31,12 +35,16 @@ def expectation(prepared: Prepared, source: Source, *, engine: str = "auto") -> 
     """Return the sums of a stack of one member over a source: the E-step.
 
     ``engine`` is "auto", or "numpy" for the plain pass that every kernel is tested against.
-    Raises ValueError when the source's columns are not the model's.
+    Rows of weight zero are left out, whatever they hold. Raises ValueError when the source's
+    columns are not the model's, and where squares of the data overflow.
     """
     _check(prepared, source)
-    kernel = prepared.kernel() if engine == "auto" else None
+    kernel = _kernel(prepared, engine)
     total = Totals(0.0, 0.0, np.zeros((1, prepared.size)))
-    for x, weights in source.blocks():
+    for block, given in source.blocks():
+        x, weights = _heavy(block, given)
+        if not len(x):
+            continue
         weight = float(len(x)) if weights is None else float(weights.sum())
         part = None
         if kernel is not None:
@@ -48,13 +56,19 @@ def expectation(prepared: Prepared, source: Source, *, engine: str = "auto") -> 
         if part is None:
             part = _plain_expectation(prepared, x, weights, weight)
         total = total + part
+    if not np.isfinite(total.sums).all():
+        raise ValueError(_OVERFLOW)
     return total
 
 
 def log_densities(prepared: Prepared, source: Source, *, engine: str = "auto") -> FloatArray:
-    """Return the (n,) log densities of the rows: log marginals where values are missing."""
+    """Return the (n,) log densities of the rows: log marginals where values are missing.
+
+    Raises ValueError when the source's columns are not the model's, and where squares of the
+    data overflow.
+    """
     _check(prepared, source)
-    kernel = prepared.kernel() if engine == "auto" else None
+    kernel = _kernel(prepared, engine)
     parts = []
     for x, _ in source.blocks():
         if kernel is not None:
@@ -64,15 +78,19 @@ def log_densities(prepared: Prepared, source: Source, *, engine: str = "auto") -
             except NotImplementedError:
                 kernel = None
         out = np.empty(len(x))
-        for rows, observed in patterns(x):
-            stack, values = _restricted(prepared, x, rows, observed)
-            out[rows] = stack.evaluate(values)[:, 0] + stack.log_base_measure(values)
+        with np.errstate(**_QUIET):
+            for rows, observed in patterns(x):
+                stack, values = _restricted(prepared, x, rows, observed)
+                out[rows] = stack.evaluate(values)[:, 0] + stack.log_base_measure(values)
         parts.append(out)
-    return np.concatenate(parts) if parts else np.empty(0)
+    return _joined(parts)
 
 
 def latents(prepared: Prepared, source: Source) -> FloatArray:
-    """Return the (n, width) posteriors of the latent variable: shares, or posterior means."""
+    """Return the (n, width) posteriors of the latent variable: shares, or posterior means.
+
+    Raises ValueError as :func:`log_densities` does, and for a model without a latent variable.
+    """
     _check(prepared, source)
     kernel = prepared.kernel()
     parts = []
@@ -83,8 +101,9 @@ def latents(prepared: Prepared, source: Source) -> FloatArray:
                 continue
             except NotImplementedError:
                 kernel = None
-        parts.append(prepared.latent(x))
-    return np.concatenate(parts)
+        with np.errstate(**_QUIET):
+            parts.append(prepared.latent(x))
+    return _joined(parts)
 
 
 def patterns(x: FloatArray) -> list[tuple[Any, Any]]:
@@ -115,13 +134,35 @@ def _plain_expectation(
     shares = np.ones(len(x)) if weights is None else weights
     sums = np.zeros((1, prepared.size))
     log_likelihood = 0.0
-    for rows, observed in patterns(x):
-        stack, values = _restricted(prepared, x, rows, observed)
-        logs = stack.evaluate(values)[:, 0] + stack.log_base_measure(values)
-        counts = shares[rows] != 0
-        log_likelihood += float(shares[rows][counts] @ logs[counts])
-        sums += stack.accumulate(values, shares[rows][:, None])
+    with np.errstate(**_QUIET):
+        for rows, observed in patterns(x):
+            stack, values = _restricted(prepared, x, rows, observed)
+            logs = stack.evaluate(values)[:, 0] + stack.log_base_measure(values)
+            log_likelihood += float(shares[rows] @ logs)
+            sums += stack.accumulate(values, shares[rows][:, None])
     return Totals(log_likelihood, weight, sums)
+
+
+def _heavy(x: FloatArray, weights: FloatArray | None) -> tuple[FloatArray, FloatArray | None]:
+    """The rows that count: 0 times an impossible row's infinite sums would be NaN."""
+    if weights is None or weights.all():
+        return x, weights
+    heavy = weights != 0
+    return x[heavy], weights[heavy]
+
+
+def _joined(parts: list[FloatArray]) -> FloatArray:
+    out = np.concatenate(parts) if parts else np.empty(0)
+    finite = ~np.isnan(out)
+    if not finite.all():
+        raise ValueError(f"{_OVERFLOW} (row {int(np.argwhere(~finite)[0][0])})")
+    return out
+
+
+def _kernel(prepared: Prepared, engine: str) -> Any:
+    if engine not in ("auto", "numpy"):
+        raise ValueError(f'engine: "auto" or "numpy"; got {engine!r}')
+    return prepared.kernel() if engine == "auto" else None
 
 
 def _check(prepared: Prepared, source: Source) -> None:

@@ -127,6 +127,24 @@ class Prepared(ABC):
     def affine(self, shift: FloatArray, scale: FloatArray) -> "Prepared":
         """Return the stack of the laws of ``shift + scale * X``, column by column."""
 
+    @property
+    @abstractmethod
+    def coordinates(self) -> FloatArray:
+        """The (count, p) unconstrained coordinates: locations, logs of scales, log odds.
+
+        What accelerated learning moves in; a straight line between two points stays inside.
+        """
+
+    @abstractmethod
+    def at(self, coordinates: FloatArray) -> "Prepared":
+        """Return the stack at other (count, p) coordinates."""
+
+    @abstractmethod
+    def sample(
+        self, members: np.ndarray[Any, np.dtype[np.intp]], rng: np.random.Generator
+    ) -> FloatArray:
+        """Return one observation of each member named, latent columns included: (n, columns)."""
+
     def weights(self, sums: FloatArray) -> FloatArray:
         """Return the (count,) total weights in the sums."""
         return sums[:, 0]

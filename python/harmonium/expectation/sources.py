@@ -6,7 +6,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from harmonium.validation import FloatArray, as_table, as_weights
+from harmonium.validation import FloatArray, as_table, as_vector, as_weights
 
 #: Rows of a block: the same for every source, so that the same rows give the same bits.
 BLOCK_ROWS = 65_536
@@ -50,8 +50,9 @@ class ArraySource:
 class FunctionSource:
     """Rows from a function that returns a fresh iterator of tables (or of (table, weights)).
 
-    Pieces may have any number of rows; they are cut and joined into blocks of
-    :data:`BLOCK_ROWS`, so that the result does not depend on how they came.
+    Pieces may have any number of rows, none included; they are cut and joined into blocks of
+    :data:`BLOCK_ROWS`, so that the result does not depend on how they came. A pass raises
+    ValueError when there is no row at all: a spent iterator, most likely.
     """
 
     read: Callable[[], Iterable[object]]
@@ -60,17 +61,23 @@ class FunctionSource:
     def blocks(self) -> Iterator[Block]:
         """Yield blocks of equal size, the last one excepted."""
         held: list[tuple[FloatArray, FloatArray]] = []
-        rows = 0
+        rows = seen = 0
         weighted = False
         for piece in self.read():
             table, given = piece if isinstance(piece, tuple) else (piece, None)
             x = as_table(
-                table, name="x", missing=True, empty_columns=True, n_features=self.n_features
+                table,
+                name="x",
+                missing=True,
+                empty_columns=True,
+                n_features=self.n_features,
+                min_rows=0,
             )
-            weights = as_weights(given, len(x), name="weights")
+            weights = _piece_weights(given, len(x))
             weighted = weighted or weights is not None
             held.append((x, np.ones(len(x)) if weights is None else weights))
             rows += len(x)
+            seen += len(x)
             while rows >= BLOCK_ROWS:
                 x, weights = (np.concatenate(part) for part in zip(*held, strict=True))
                 yield x[:BLOCK_ROWS], weights[:BLOCK_ROWS] if weighted else None
@@ -79,6 +86,18 @@ class FunctionSource:
         if rows:
             x, weights = (np.concatenate(part) for part in zip(*held, strict=True))
             yield x, weights if weighted else None
+        if not seen:
+            raise ValueError(
+                "x: the source gave no rows; `read` must return a fresh iterator at every call"
+            )
+
+
+def _piece_weights(given: object, rows: int) -> FloatArray | None:
+    """Weights of a piece, which may all be zero: other pieces have others."""
+    if given is None:
+        return None
+    weights = as_vector(given, name="weights", length=rows)
+    return as_weights(weights, rows, name="weights") if weights.any() else weights
 
 
 def as_source(x: object, weights: object = None) -> Source:

@@ -8,7 +8,7 @@ import numpy as np
 from harmonium.errors import BoundaryError, BoundaryWarning
 from harmonium.expectation.passes import patterns
 from harmonium.expectation.prepared import Prepared
-from harmonium.families.statistic_stack import StatisticPrepared
+from harmonium.families.statistic_stack import BOUNDARY_NOTE, StatisticPrepared
 from harmonium.numerics.derivatives import jacobian
 from harmonium.validation import (
     FloatArray,
@@ -99,6 +99,18 @@ class ExponentialFamily(ABC):
     def _expected_log_base_measure(self, natural: FloatArray) -> FloatArray:
         """E[log mu(X)] of (..., dimension): what an entropy needs; 0 unless stated."""
         return np.zeros(natural.shape[:-1])
+
+    def _entropy(self, natural: FloatArray) -> FloatArray:
+        """-E[log density] of (..., dimension), where a family knows it without cancellation."""
+        linear = np.einsum("...i,...i->...", natural, self._to_mean(natural))
+        return np.asarray(
+            self._log_partition(natural) - linear - self._expected_log_base_measure(natural)
+        )
+
+    def _relative_entropy(self, p: FloatArray, q: FloatArray) -> FloatArray:
+        """E_p[log p - log q], where a family knows it without cancellation."""
+        linear = np.einsum("...i,...i->...", p - q, self._to_mean(p))
+        return np.asarray(linear - self._log_partition(p) + self._log_partition(q))
 
     def _complete(self, natural: FloatArray, x: FloatArray, observed: Indices) -> Completed:
         """Complete rows of which the columns ``observed`` are known."""
@@ -222,19 +234,13 @@ class ExponentialFamily(ABC):
 
     def entropy(self, natural: object) -> FloatArray:
         """Return the entropy, (...), in nats: -E[log density]."""
-        point = self.check_natural(natural)
-        linear = np.einsum("...i,...i->...", point, self._to_mean(point))
-        return np.asarray(
-            self._log_partition(point) - linear - self._expected_log_base_measure(point)
-        )
+        return self._entropy(self.check_natural(natural))
 
     def relative_entropy(self, natural_p: object, natural_q: object) -> FloatArray:
         """Return the Kullback-Leibler divergence of q from p, (...), in nats."""
         p = self.check_natural(natural_p, "natural_p")
         q = self.check_natural(natural_q, "natural_q")
-        linear = np.einsum("...i,...i->...", p - q, self._to_mean(p))
-        divergence = linear - self._log_partition(p) + self._log_partition(q)
-        return np.maximum(divergence, 0.0)
+        return np.maximum(self._relative_entropy(p, q), 0.0)
 
     def fisher_information(self, natural: object) -> FloatArray:
         """Return the covariance of the statistic, (..., dimension, dimension): the Hessian of psi."""
@@ -285,10 +291,11 @@ class ExponentialFamily(ABC):
     def _maximum_likelihood(
         self, x: FloatArray, weights: FloatArray | None, notes: set[str]
     ) -> FloatArray:
-        mean = np.average(self._statistic(x), axis=0, weights=weights)
+        statistic = self._statistic(x)
+        mean = statistic.mean(0) if weights is None else weights @ statistic / weights.sum()
         inside = self._inside(mean)
         if not np.array_equal(inside, mean):
-            notes.add(f"{self!r}: an estimate on the boundary of its domain was moved inside")
+            notes.add(BOUNDARY_NOTE.format(self))
         return self._to_natural(inside)
 
     def from_parameters(self, **parameters: object) -> FloatArray:
@@ -323,6 +330,15 @@ class ExponentialFamily(ABC):
     def standardisation(self) -> str:
         """How columns may be shifted and scaled: "none", "common" (one scale) or "each"."""
         return "none"
+
+
+def distinct(natural: FloatArray) -> FloatArray:
+    """A view of points in which batch axes along which they only repeat have length one.
+
+    What is computed for each point of a broadcast batch is then computed once.
+    """
+    batch = zip(natural.shape[:-1], natural.strides[:-1], strict=True)
+    return natural[tuple(slice(0, 1 if stride == 0 and n else None) for n, stride in batch)]
 
 
 def _size(size: object) -> tuple[int, ...]:

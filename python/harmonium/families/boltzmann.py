@@ -8,10 +8,10 @@ import numpy as np
 from scipy.special import logsumexp
 
 from harmonium import _kernels
-from harmonium.errors import DataWarning
+from harmonium.errors import BoundaryError, DataWarning
 from harmonium.expectation.prepared import Moments
-from harmonium.families.base import Completed, ExponentialFamily, Indices
-from harmonium.families.statistic_stack import StatisticPrepared
+from harmonium.families.base import Completed, ExponentialFamily, Indices, distinct
+from harmonium.families.statistic_stack import BOUNDARY_NOTE, StatisticPrepared
 from harmonium.numerics.newton import match_mean
 from harmonium.validation import (
     FloatArray,
@@ -26,6 +26,8 @@ from harmonium.validation import (
 MAX_UNITS = 25
 #: Means of data are drawn towards independent fair units by this share, away from the boundary.
 BOUNDARY_SHARE = 1e-10
+#: Beyond this a parameter is on its way to infinity: a state is impossible from 745 on.
+LARGEST = 1e5
 
 
 class BoltzmannParameters(NamedTuple):
@@ -150,7 +152,9 @@ class Boltzmann(ExponentialFamily):
 
     def _fisher_information(self, natural: FloatArray) -> FloatArray:
         flat = natural.reshape(-1, self.dimension)
-        out = np.stack([self._oracle(point)[2] for point in flat])
+        out = np.empty((len(flat), self.dimension, self.dimension))
+        for point, matrix in zip(flat, out, strict=True):
+            matrix[:] = self._oracle(point)[2]
         return out.reshape(*natural.shape[:-1], self.dimension, self.dimension)
 
     def _oracle(self, natural: FloatArray) -> tuple[float, FloatArray, FloatArray]:
@@ -167,9 +171,27 @@ class Boltzmann(ExponentialFamily):
         return top + float(np.log(total)), mean, hessian
 
     def _to_natural(self, mean: FloatArray) -> FloatArray:
-        flat = mean.reshape(-1, self.dimension)
-        points = [match_mean(self._oracle, eta, self._independent(eta)) for eta in flat]
-        return np.stack(points).reshape(mean.shape) if points else mean.copy()
+        out = np.empty_like(mean)
+        for place in np.ndindex(mean.shape[:-1]):
+            out[place] = self._match(mean[place], self._independent(mean[place]))
+            reached = self._to_mean(out[place])
+            if np.abs(reached - mean[place]).max() > 1e-10:
+                raise BoundaryError(
+                    f"mean{list(place) or ''}: no law over {self.n} units has these activities "
+                    f"and pairs: they contradict each other; got {mean[place]} for {self!r}"
+                )
+        return out
+
+    def _match(self, mean: FloatArray, start: FloatArray) -> FloatArray:
+        return match_mean(self._oracle, mean, start, largest=LARGEST)
+
+    def _maximum_likelihood(
+        self, x: FloatArray, weights: FloatArray | None, notes: set[str]
+    ) -> FloatArray:
+        shares = np.ones(len(x)) if weights is None else weights
+        mean = shares @ self._statistic(x) / shares.sum()
+        start = BoltzmannPrepared(self, self._independent(mean)[None])
+        return start.maximise(np.concatenate([[1.0], mean])[None], notes).natural[0]
 
     def _independent(self, mean: FloatArray) -> FloatArray:
         """The machine of independent units with the same activities: where Newton starts."""
@@ -179,22 +201,25 @@ class Boltzmann(ExponentialFamily):
         return start
 
     def _sample(self, natural: FloatArray, rng: np.random.Generator) -> FloatArray:
-        flat = natural.reshape(-1, self.dimension)
-        uniform = rng.random(len(flat))
-        states = np.empty(len(flat), dtype=np.int64)
-        points, which = np.unique(flat, axis=0, return_inverse=True)
-        for k, point in enumerate(points):
-            rows = np.flatnonzero(which.ravel() == k)
-            cumulative = self._probabilities(point).cumsum()
+        batch = natural.shape[:-1]
+        uniform = rng.random(batch)
+        states = np.empty(batch, dtype=np.int64)
+        few = distinct(natural)
+        for place in np.ndindex(few.shape[:-1]):
+            # the axes along which a point only repeats
+            rows = tuple(
+                slice(None) if own == 1 else at
+                for at, own in zip(place, few.shape[:-1], strict=True)
+            )
+            cumulative = self._probabilities(few[place]).cumsum()
             drawn = np.searchsorted(cumulative, uniform[rows] * cumulative[-1], side="right")
             states[rows] = np.minimum(drawn, len(cumulative) - 1)
-        bits = states[:, None] >> np.arange(self.n) & 1
-        return bits.astype(float).reshape(*natural.shape[:-1], self.n)
+        return (states[..., None] >> np.arange(self.n) & 1).astype(float)
 
     def _complete(self, natural: FloatArray, x: FloatArray, observed: Indices) -> Completed:
         missing = np.setdiff1d(np.arange(self.n), observed)
         biases, couplings = natural[: self.n], self._coupling_matrix(natural)
-        rest = Boltzmann(len(missing))
+        rest = Boltzmann(len(missing), self.enumerate_to)
         i, j = np.tril_indices(len(missing), -1)
         field = biases[missing] + x @ couplings[np.ix_(observed, missing)]
         inner = couplings[np.ix_(missing, missing)][i, j]
@@ -230,8 +255,9 @@ class Boltzmann(ExponentialFamily):
         return (mask, rule) if np.any(mask) else None
 
     def _inside(self, mean: FloatArray) -> FloatArray:
-        if self._on_boundary(mean) is None:
-            return mean
+        return mean if self._on_boundary(mean) is None else self._drawn_inside(mean)
+
+    def _drawn_inside(self, mean: FloatArray) -> FloatArray:
         fair = np.concatenate(
             [np.full(self.n, 0.5), np.full(self.dimension - self.n, 0.25)]
         )
@@ -278,9 +304,15 @@ class BoltzmannPrepared(StatisticPrepared):
 
     family: Boltzmann
 
-    def _backward(self, mean: FloatArray, start: FloatArray) -> FloatArray:
-        pairs = zip(mean, start, strict=True)
-        return np.stack([match_mean(self.family._oracle, eta, theta) for eta, theta in pairs])
+    def _backward(self, mean: FloatArray, start: FloatArray, notes: set[str]) -> FloatArray:
+        family, points = self.family, np.empty_like(start)
+        for k, (eta, theta) in enumerate(zip(mean, start, strict=True)):
+            points[k] = family._match(eta, theta)
+            # beyond pairs the boundary has too many faces to list; there a statistic is certain
+            if _smallest_eigenvalue(family._oracle(points[k])[2]) < BOUNDARY_SHARE:
+                points[k] = family._match(family._drawn_inside(eta), theta)
+                notes.add(BOUNDARY_NOTE.format(family))
+        return points
 
     def maximise(self, sums: FloatArray, notes: set[str]) -> "BoltzmannPrepared":
         """Return the maximum-likelihood machines, from where they are."""
@@ -313,6 +345,14 @@ def _masks(n: int) -> np.ndarray[Any, np.dtype[np.int64]]:
     """The bits of the units in each entry of the statistic."""
     i, j = np.tril_indices(n, -1)
     return np.concatenate([1 << np.arange(n), (1 << i) | (1 << j)])
+
+
+def _smallest_eigenvalue(fisher: FloatArray) -> float:
+    """Of a Fisher information as a correlation matrix; zero where a statistic does not vary."""
+    scale = np.sqrt(np.diagonal(fisher))
+    if not (scale > 0).all():
+        return 0.0
+    return float(np.linalg.eigvalsh(fisher / np.outer(scale, scale))[0])
 
 
 def _superset_sums(values: FloatArray, n: int) -> FloatArray:

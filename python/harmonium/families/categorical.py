@@ -7,7 +7,13 @@ import numpy as np
 from scipy.special import logsumexp
 
 from harmonium import _kernels
-from harmonium.families.base import LOG_FLOOR, Completed, ExponentialFamily, Indices
+from harmonium.families.base import (
+    LOG_FLOOR,
+    Completed,
+    ExponentialFamily,
+    Indices,
+    distinct,
+)
 from harmonium.validation import FloatArray, as_count, as_floats, check_categories, check_simplex
 
 
@@ -23,7 +29,7 @@ class Categorical(ExponentialFamily):
 
     ``s(x)`` is one-hot without category 0, ``psi = log(1 + sum exp(theta))``,
     ``theta_k = log p_k / p_0``. Maximum likelihood holds unseen categories at a log
-    probability of -690.
+    probability of -690; category 0, whose mean is one less the others', at the rounding of one.
 
     Parameters
     ----------
@@ -76,7 +82,7 @@ class Categorical(ExponentialFamily):
         return p[..., None] * np.eye(self.dimension) - p[..., :, None] * p[..., None, :]
 
     def _sample(self, natural: FloatArray, rng: np.random.Generator) -> FloatArray:
-        cumulative = np.exp(self._log_probabilities(natural)).cumsum(-1)
+        cumulative = np.exp(self._log_probabilities(distinct(natural))).cumsum(-1)
         uniform = rng.random((*natural.shape[:-1], 1)) * cumulative[..., -1:]
         return np.asarray((uniform >= cumulative[..., :-1]).sum(-1, keepdims=True), dtype=float)
 
@@ -95,9 +101,9 @@ class Categorical(ExponentialFamily):
         if not self.dimension:
             return mean
         inside = np.maximum(mean, np.exp(LOG_FLOOR))
-        # category 0 is one less the others: within rounding of nothing it gets one rounding unit
+        # category 0 is one less the others: what it gets must survive the rounding of their sum
         total = inside.sum(-1, keepdims=True)
-        room = 1.0 - np.finfo(float).eps
+        room = 1.0 - 2 * self.n_categories * np.finfo(float).eps
         return np.asarray(np.where(total > room, inside * (room / total), inside))
 
     def _check_support(self, x: FloatArray, name: str) -> None:

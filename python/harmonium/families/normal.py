@@ -5,12 +5,21 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from harmonium.families.base import Completed, ExponentialFamily, Indices
+from harmonium.families.base import Completed, ExponentialFamily, Indices, distinct
 from harmonium.families.normal_stack import NormalPrepared, Shape, natural_scale, overall_scale
-from harmonium.numerics.symmetric import inverse, outer, pack_lower, unpack_lower, whitening
+from harmonium.numerics.symmetric import (
+    inverse,
+    outer,
+    pack_lower,
+    positive_definite,
+    unpack_lower,
+    whitening,
+)
 from harmonium.validation import FloatArray, as_count, as_floats, check_positive_definite
 
 _LOG_2PI = float(np.log(2 * np.pi))
+#: Largest mean, standard deviation and observation: fourth powers of it are still numbers.
+LARGEST = 1e75
 
 
 class NormalParameters(NamedTuple):
@@ -218,6 +227,7 @@ class Normal(ExponentialFamily):
 
     def _sample(self, natural: FloatArray, rng: np.random.Generator) -> FloatArray:
         noise = rng.standard_normal((*natural.shape[:-1], self.n))
+        natural = distinct(natural)
         if self.covariance != "full":
             mean, variance = self._mean_and_covariance(natural)
             return mean + np.sqrt(variance) * noise
@@ -241,17 +251,27 @@ class Normal(ExponentialFamily):
         return Completed(part.evaluate(x)[:, 0], statistic)
 
     def _outside(self, natural: FloatArray) -> tuple[Any, str] | None:
+        location, half = natural[..., : self.n], -natural[..., self.n :]
         if self.covariance == "full":
-            smallest = np.linalg.eigvalsh(_scaled(-2 * self.quadratic(natural)))[..., 0]
-            mask = ~(smallest > 0)
-        else:
-            mask = (natural[..., self.n :] >= 0).any(-1)
-        return (mask, "the precision -2 S must be positive definite") if np.any(mask) else None
+            i = np.arange(self.n)
+            half = half[..., i * (i + 3) // 2]
+        mask = (np.abs(half) > 0.25 * np.finfo(float).max).any(-1)
+        if np.any(mask):
+            return mask, "the precision -2 S must be below 9e307: choose other units"
+        full = self.covariance == "full"
+        mask = ~positive_definite(-2 * self.quadratic(natural)) if full else (half <= 0).any(-1)
+        if np.any(mask):
+            return mask, "the precision -2 S must be positive definite"
+        # a bound on the mean of each column given that all others are zero, and on its square
+        limit = np.minimum(LARGEST * half, LARGEST**2 * np.sqrt(half))
+        mask = ((half < 0.5 / LARGEST**2) | (np.abs(location) > limit)).any(-1)
+        rule = f"means and standard deviations must be within {LARGEST}: choose other units"
+        return (mask, rule) if np.any(mask) else None
 
     def _on_boundary(self, mean: FloatArray) -> tuple[Any, str] | None:
         covariance = self._central(mean)[1]
         if self.covariance == "full":
-            mask = ~(np.linalg.eigvalsh(_scaled(covariance))[..., 0] > 0)
+            mask = ~positive_definite(covariance)
         else:
             mask = ~(covariance > 0).all(-1)
         return (mask, "the covariance must be positive definite") if np.any(mask) else None
@@ -282,7 +302,33 @@ class Normal(ExponentialFamily):
         return start.maximise(start.accumulate(x, shares[:, None]), notes).natural[0]
 
     def _check_support(self, x: FloatArray, name: str) -> None:
-        """Every finite row is in the support."""
+        """Every row is in the support; beyond 1e75 squares would not be numbers."""
+        far = np.abs(x) > LARGEST
+        if far.any():
+            row, column = (int(i) for i in np.argwhere(far)[0])
+            raise ValueError(
+                f"{name}: values must be within {LARGEST}, but row {row}, column {column} is "
+                f"{x[row, column]}: choose other units"
+            )
+
+    def _entropy(self, natural: FloatArray) -> FloatArray:
+        # of the precision alone: far from the origin the general formula loses all digits
+        centred = natural.copy()
+        centred[..., : self.n] = 0.0
+        return np.asarray(self._log_partition(centred) + 0.5 * self.n * (1 + _LOG_2PI))
+
+    def _relative_entropy(self, p: FloatArray, q: FloatArray) -> FloatArray:
+        p, q = np.broadcast_arrays(p, q)
+        (first, inner), (second, outer_) = map(self._mean_and_covariance, (p, q))
+        half_log = self._entropy(q) - self._entropy(p)
+        if self.covariance == "full":
+            factor = whitening(outer_)
+            white = np.einsum("...ij,...j->...i", factor, first - second)
+            trace = np.einsum("...ij,...jk,...ik->...", factor, inner, factor)
+        else:
+            white = (first - second) / np.sqrt(outer_)
+            trace = np.broadcast_to(inner / outer_, first.shape).sum(-1)
+        return np.asarray(half_log + 0.5 * (trace - self.n + (white**2).sum(-1)))
 
     def _prepare(self, natural: FloatArray) -> NormalPrepared:
         means, covariances = self._mean_and_covariance(natural)
@@ -364,13 +410,6 @@ class Normal(ExponentialFamily):
         """Return means (..., n) and covariance matrices (..., n, n)."""
         mean, covariance = self._mean_and_covariance(self.check_natural(natural))
         return NormalParameters(mean, self._shape.matrices(covariance, self.n))
-
-
-def _scaled(matrix: FloatArray) -> FloatArray:
-    """The matrix with ones on the diagonal; where that has no sense, not positive definite."""
-    diagonal = np.diagonal(matrix, axis1=-2, axis2=-1)
-    scale = np.sqrt(np.where(diagonal > 0, diagonal, np.inf))
-    return np.asarray(matrix / outer(scale, scale))
 
 
 __all__ = ["Normal", "NormalParameters", "overall_scale"]

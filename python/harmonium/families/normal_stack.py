@@ -310,6 +310,35 @@ class NormalPrepared(Prepared):
             worst = max(worst, share * float(max(np.abs(first).max(), np.abs(gap).max())))
         return worst
 
+    @property
+    def coordinates(self) -> FloatArray:
+        """Means, then the covariances' Cholesky factors with the logs of their diagonals."""
+        if self.family._shape.name != "full":
+            return np.concatenate([self.means, 0.5 * np.log(self.covariances)], -1)
+        scale = np.sqrt(self.family._shape.variances(self.covariances, self.family.n))
+        root = np.linalg.cholesky(self.covariances / outer(scale, scale))
+        i, j = np.tril_indices(self.family.n)
+        entries = root[..., i, j]
+        entries[..., i == j] = np.log(entries[..., i == j])
+        return np.concatenate([self.means, np.log(scale), entries], -1)
+
+    def at(self, coordinates: FloatArray) -> "NormalPrepared":
+        """Return the stack at other coordinates; standard deviations stay above the floor."""
+        n = self.family.n
+        means, rest = coordinates[:, :n], coordinates[:, n:]
+        least = np.log(SCALE_FLOOR * np.maximum(self.scale, np.finfo(float).tiny))
+        if self.family._shape.name != "full":
+            floor = least if self.family._shape.name == "diagonal" else least.max(keepdims=True)
+            covariances = np.exp(2 * np.maximum(rest, floor))
+            return NormalPrepared(self.family, means, covariances, self.scale)
+        i, j = np.tril_indices(n)
+        root = np.zeros((len(means), n, n))
+        entries = rest[:, n:].copy()
+        entries[:, i == j] = np.exp(entries[:, i == j])
+        root[:, i, j] = entries
+        root *= np.exp(np.maximum(rest[:, :n], least))[:, :, None]
+        return NormalPrepared(self.family, means, root @ root.swapaxes(-1, -2), self.scale)
+
     def take(self, members: _Indices) -> "NormalPrepared":
         """Return the stack of these members."""
         return NormalPrepared(
@@ -329,6 +358,18 @@ class NormalPrepared(Prepared):
         return NormalPrepared(
             self.family, shift + scale * self.means, covariances, np.abs(scale) * self.scale
         )
+
+    def sample(self, members: _Indices, rng: np.random.Generator) -> FloatArray:
+        """Return one observation of each member named."""
+        noise = rng.standard_normal((len(members), self.family.n))
+        if self.family._shape.name != "full":
+            return np.asarray(self.means[members] + np.sqrt(self.covariances[members]) * noise)
+        scale = np.sqrt(self.family._shape.variances(self.covariances, self.family.n))
+        root = np.linalg.cholesky(self.covariances / outer(scale, scale)) * scale[..., None]
+        out = self.means[members]
+        for k in np.unique(members):
+            out[members == k] += noise[members == k] @ root[k].T
+        return out
 
     def kernel(self) -> Any:
         """Return the compiled twin."""

@@ -9,6 +9,9 @@ from harmonium.validation import FloatArray
 
 _Indices = np.ndarray[Any, np.dtype[np.intp]]
 
+#: What is said, with the family's name, where a maximum lies on the boundary.
+BOUNDARY_NOTE = "{}: an estimate on the boundary of its domain was moved inside"
+
 
 class _Completed(Protocol):
     @property
@@ -33,7 +36,9 @@ class StatisticFamily(Protocol):
     def _fisher_information(self, natural: FloatArray) -> FloatArray: ...
     def _complete(self, natural: FloatArray, x: FloatArray, observed: _Indices) -> Any: ...
     def _kernel(self, natural: FloatArray) -> Any: ...
+    def _sample(self, natural: FloatArray, rng: np.random.Generator) -> FloatArray: ...
     def affine(self, natural: object, shift: object, scale: object) -> FloatArray: ...
+    def check_natural(self, natural: object, name: str = ...) -> FloatArray: ...
 
 
 class StatisticPrepared(Prepared):
@@ -76,13 +81,11 @@ class StatisticPrepared(Prepared):
             mean = sums[heavy, 1:] / sums[heavy, :1]
             inside = self.family._inside(mean)
             if not np.array_equal(inside, mean):
-                notes.add(
-                    f"{self.family!r}: an estimate on the boundary of its domain was moved inside"
-                )
-            natural[heavy] = self._backward(inside, natural[heavy])
+                notes.add(BOUNDARY_NOTE.format(self.family))
+            natural[heavy] = self._backward(inside, natural[heavy], notes)
         return StatisticPrepared(self.family, natural)
 
-    def _backward(self, mean: FloatArray, start: FloatArray) -> FloatArray:
+    def _backward(self, mean: FloatArray, start: FloatArray, notes: set[str]) -> FloatArray:
         return self.family._to_natural(mean)
 
     def mean(self, sums: FloatArray) -> FloatArray:
@@ -106,6 +109,15 @@ class StatisticPrepared(Prepared):
         gap = np.abs(self.mean(sums) - expected) / np.maximum(spread, floor)
         return float((gap * np.sqrt(sums[:, :1] / total)).max())
 
+    @property
+    def coordinates(self) -> FloatArray:
+        """The natural parameters, whose domain is convex."""
+        return self._natural
+
+    def at(self, coordinates: FloatArray) -> "StatisticPrepared":
+        """Return the stack at other natural parameters; ValueError outside the domain."""
+        return type(self)(self.family, self.family.check_natural(coordinates, "coordinates"))
+
     def take(self, members: _Indices) -> "StatisticPrepared":
         """Return the stack of these members."""
         return StatisticPrepared(self.family, self._natural[members])
@@ -115,6 +127,10 @@ class StatisticPrepared(Prepared):
         if (shift == 0).all() and (scale == 1).all():
             return self
         return StatisticPrepared(self.family, self.family.affine(self._natural, shift, scale))
+
+    def sample(self, members: _Indices, rng: np.random.Generator) -> FloatArray:
+        """Return one observation of each member named."""
+        return self.family._sample(self._natural[members], rng)
 
     def kernel(self) -> Any:
         """Return the compiled twin, where the family has one."""

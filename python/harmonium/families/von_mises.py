@@ -7,7 +7,12 @@ import numpy as np
 
 from harmonium import _kernels
 from harmonium.families.independent import IndependentFamily
-from harmonium.numerics.bessel import bessel_ratio, inverse_bessel_ratio, log_bessel_zero
+from harmonium.numerics.bessel import (
+    bessel_ratio,
+    bessel_ratio_slope,
+    inverse_bessel_ratio,
+    log_bessel_zero,
+)
 from harmonium.validation import FloatArray, as_count, as_floats, check_angles
 
 
@@ -37,6 +42,8 @@ class VonMises(IndependentFamily):
 
     #: Largest concentration: beyond, the mean resultant length is one to double precision.
     MAX_CONCENTRATION = 1e12
+    #: Its mean resultant length, rounded up: lengths are stored to 1e-16.
+    _MOST_LENGTH = 1 - 0.5 / MAX_CONCENTRATION + 2 * np.finfo(float).eps
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "n", as_count(self.n, name="n"))
@@ -80,16 +87,16 @@ class VonMises(IndependentFamily):
     def _to_natural(self, mean: FloatArray) -> FloatArray:
         length, cosine, sine = self._polar(mean)
         safe = np.where(length > 0, length, 1.0)
-        factor = np.where(length > 0, inverse_bessel_ratio(length) / safe, 2.0)
+        # near the largest concentration the rounding of the length alone can pass it
+        concentration = np.minimum(inverse_bessel_ratio(length), self.MAX_CONCENTRATION)
+        factor = np.where(length > 0, concentration / safe, 2.0)
         return np.concatenate([factor * cosine, factor * sine], -1)
 
     def _fisher_information(self, natural: FloatArray) -> FloatArray:
         k, cosine, sine = self._polar(natural)
         safe = np.where(k > 0, k, 1.0)
-        ratio = bessel_ratio(k)
-        across = np.where(k > 0, ratio / safe, 0.5)
-        # A' = 1 - A / k - A**2; where A is within rounding of one, its expansion 1 / 2 k**2
-        along = np.where(k > 1e4, 0.5 / safe**2 + 0.25 / safe**3, 1 - across - ratio**2)
+        across = np.where(k > 0, bessel_ratio(k) / safe, 0.5)
+        along = bessel_ratio_slope(k)
         c, s = np.where(k > 0, cosine / safe, 1.0), np.where(k > 0, sine / safe, 0.0)
         matrix = np.zeros((*natural.shape[:-1], 2 * self.n, 2 * self.n))
         i = np.arange(self.n)
@@ -102,20 +109,22 @@ class VonMises(IndependentFamily):
         concentration, cosine, sine = self._polar(natural)
         mean = np.arctan2(sine, cosine)
         # numpy turns to a wrapped normal above 1e6, where the two agree to double precision
-        return np.mod(rng.vonmises(mean, concentration), 2 * np.pi)
+        return _wrapped(rng.vonmises(mean, concentration))
 
     def _outside(self, natural: FloatArray) -> tuple[Any, str] | None:
         mask = (self._polar(natural)[0] > self.MAX_CONCENTRATION * (1 + 1e-12)).any(-1)
         return (mask, "concentrations must not pass 1e12") if np.any(mask) else None
 
     def _on_boundary(self, mean: FloatArray) -> tuple[Any, str] | None:
-        mask = (self._polar(mean)[0] >= 1).any(-1)
-        return (mask, "mean resultant lengths must be below one") if np.any(mask) else None
+        mask = (self._polar(mean)[0] > self._MOST_LENGTH).any(-1)
+        rule = "mean resultant lengths must be below one by at least 5e-13 (concentration 1e12)"
+        return (mask, rule) if np.any(mask) else None
 
     def _inside(self, mean: FloatArray) -> FloatArray:
         length = self._polar(mean)[0]
-        most = 1 - 0.5 / self.MAX_CONCENTRATION
-        factor = np.where(length > most, most / np.maximum(length, most), 1.0)
+        # a little below the most, which scaling the two sides may round up to
+        most = self._MOST_LENGTH - np.finfo(float).eps
+        factor = np.where(length > self._MOST_LENGTH, most / np.maximum(length, most), 1.0)
         return mean * np.concatenate([factor, factor], -1)
 
     def _check_support(self, x: FloatArray, name: str) -> None:
@@ -136,4 +145,10 @@ class VonMises(IndependentFamily):
     def to_parameters(self, natural: object) -> VonMisesParameters:
         """Return mean directions in [0, 2 pi) and concentrations, (..., n) each."""
         length, cosine, sine = self._polar(self.check_natural(natural))
-        return VonMisesParameters(np.mod(np.arctan2(sine, cosine), 2 * np.pi), length)
+        return VonMisesParameters(_wrapped(np.arctan2(sine, cosine)), length)
+
+
+def _wrapped(angle: FloatArray) -> FloatArray:
+    """Angles in [0, 2 pi): of a tiny negative one the remainder alone rounds to 2 pi."""
+    turned = np.mod(angle, 2 * np.pi)
+    return np.where(turned < 2 * np.pi, turned, 0.0)

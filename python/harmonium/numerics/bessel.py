@@ -1,21 +1,35 @@
-"""The Bessel functions of circular statistics: log I0, A = I1 / I0 and its inverse."""
+"""The Bessel functions of circular statistics: log I0, A = I1 / I0, its slope and its inverse."""
 
 import numpy as np
 from scipy.special import i0e, i1e
 
 from harmonium.validation import FloatArray
 
-#: Above this the asymptotic series of A is exact to double precision with the terms below.
-_LARGE = 1e3
+#: Above this the asymptotic series of A is exact to double precision.
+_LARGE = 50.0
+#: Below this the power series of I0 is summed: log(I0 exp(-k)) + k would cancel.
+_SMALL = 2.0
+
+
+def _series() -> tuple[float, ...]:
+    """Coefficients of ``1 - A(k) = sum c_j / k**j``, from ``A' = 1 - A / k - A**2``."""
+    c = [0.5]
+    for m in range(2, 13):
+        products = sum(c[i] * c[m - 2 - i] for i in range(m - 1))
+        c.append(0.5 * ((m - 2) * c[-1] + products))
+    return tuple(c)
+
+
+_COEFFICIENTS = _series()
 
 
 def log_bessel_zero(k: FloatArray) -> FloatArray:
     """Return log I0(k) for k >= 0, without overflow and without loss where k is small."""
-    small = k < 0.5
-    q = np.where(small, 0.25 * k * k, 0.0)
+    small = k < _SMALL
+    q = np.where(small, 0.25 * np.minimum(k, _SMALL) ** 2, 0.0)
     # I0 - 1 = q (1 + q/4 (1 + q/9 (1 + q/16 (...)))): nothing cancels
-    tail = 1.0 + q / 64.0 * (1.0 + q / 81.0)
-    for i in (7, 6, 5, 4, 3, 2):
+    tail = np.ones_like(q)
+    for i in range(14, 1, -1):
         tail = 1.0 + q / i**2 * tail
     return np.where(small, np.log1p(q * tail), np.log(i0e(k)) + k)
 
@@ -25,10 +39,26 @@ def bessel_ratio(k: FloatArray) -> FloatArray:
     return np.asarray(i1e(k) / i0e(k))
 
 
+def bessel_ratio_slope(k: FloatArray) -> FloatArray:
+    """Return A'(k) = 1 - A(k) / k - A(k)**2 for k >= 0, to a relative 1e-11 for large k too."""
+    large = k > _LARGE
+    near = np.where(large, _LARGE, np.where(k > 0, k, 1.0))
+    ratio = bessel_ratio(near)
+    direct = np.where(k > 0, 1 - ratio / near - ratio**2, 0.5)
+    u = 1.0 / np.where(large, k, _LARGE)
+    slope = np.zeros_like(u)
+    for j in range(len(_COEFFICIENTS), 0, -1):
+        slope = (slope + j * _COEFFICIENTS[j - 1]) * u
+    return np.where(large, slope * u, direct)
+
+
 def _one_less_ratio(k: FloatArray) -> FloatArray:
     """1 - A(k) for large k, by its asymptotic series (Mardia and Jupp, A.4)."""
-    r = 1.0 / k
-    return np.asarray(r * (0.5 + r * (0.125 + r * (0.125 + r * (25 / 128 + r * (13 / 32))))))
+    u = 1.0 / k
+    total = np.zeros_like(u)
+    for c in reversed(_COEFFICIENTS):
+        total = (total + c) * u
+    return total
 
 
 def inverse_bessel_ratio(length: FloatArray) -> FloatArray:
@@ -48,9 +78,7 @@ def inverse_bessel_ratio(length: FloatArray) -> FloatArray:
         )
     k = np.where(near, 0.5 / np.where(near, gap, 1.0), k)
     for _ in range(8):
-        a = bessel_ratio(k)
-        slope = 1 - np.where(k > 1e-8, a / np.where(k > 0, k, 1.0), 0.5) - a * a
-        step = np.where(near, 0.0, (a - r) / np.where(near, 1.0, np.maximum(slope, 1e-300)))
+        step = np.where(near, 0.0, (bessel_ratio(k) - r) / bessel_ratio_slope(k))
         k = np.maximum(k - step, 0.5 * k)
     large = np.where(near, k, _LARGE)
     for _ in range(4):

@@ -17,19 +17,21 @@ def match_mean(
     *,
     tolerance: float = 1e-13,
     max_iter: int = 200,
+    largest: float = np.inf,
 ) -> FloatArray:
     """Return the natural parameter at which the forward mapping equals ``mean``.
 
     Damped Newton on the convex dual ``psi(theta) - mean . theta``, each step halved until it
     decreases (Armijo), the Hessian loaded where it is numerically singular. ``oracle`` gives the
     log-partition function, its gradient and its Hessian. Stops at a gradient below
-    ``tolerance`` relative to the mean's scale, or where rounding allows no decrease.
+    ``tolerance`` relative to the mean's scale, where rounding allows no decrease, or once a
+    parameter passes ``largest``: a mean outside the domain sends them to infinity.
     """
     natural = np.array(start, dtype=float)
     value, gradient, hessian = _dual(oracle, natural, mean)
     bound = tolerance * np.maximum(np.abs(mean), tolerance)
     for _ in range(max_iter):
-        if (np.abs(gradient) <= bound).all():
+        if (np.abs(gradient) <= bound).all() or (np.abs(natural) > largest).any():
             break
         step = _newton_step(hessian, gradient)
         slope = float(gradient @ step)

@@ -1,6 +1,7 @@
 """Symmetric matrices: packing, factorising, and moving a singular covariance inside."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -44,6 +45,30 @@ def whitening(covariance: FloatArray) -> FloatArray:
     root = np.linalg.cholesky(covariance / outer(scale, scale))
     identity = np.broadcast_to(np.eye(root.shape[-1]), root.shape)
     return np.tril(np.linalg.solve(root, identity)) / scale[..., None, :]
+
+
+def positive_definite(matrix: FloatArray) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Return (...), whether :func:`whitening` has a factor of each of (..., n, n) matrices."""
+    diagonal = np.diagonal(matrix, axis1=-2, axis2=-1)
+    above = (diagonal > 0).all(-1)
+    scale = np.sqrt(np.where(above[..., None], diagonal, np.inf))
+    correlation = np.where(
+        above[..., None, None], matrix / outer(scale, scale), np.eye(matrix.shape[-1])
+    )
+    try:
+        np.linalg.cholesky(correlation)
+    except np.linalg.LinAlgError:
+        each = correlation.reshape(-1, *matrix.shape[-2:])
+        above &= np.array([_has_root(one) for one in each]).reshape(above.shape)
+    return np.asarray(above)
+
+
+def _has_root(correlation: FloatArray) -> bool:
+    try:
+        np.linalg.cholesky(correlation)
+    except np.linalg.LinAlgError:
+        return False
+    return True
 
 
 def inverse(matrix: FloatArray) -> FloatArray:

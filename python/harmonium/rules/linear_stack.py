@@ -96,6 +96,9 @@ class LinearPrepared(Prepared):
         """Return (n, count m) posterior means of z; rows may be partly observed."""
         out = np.empty((len(x), self.count * self.width))
         for rows, observed in patterns(x):
+            if observed is not None and not len(observed):
+                out[rows] = self.centres.ravel()
+                continue
             model = self if observed is None else self.marginal(observed)
             values = x[rows] if observed is None else x[rows][:, observed]
             means = [m.tilted.leading_mean(m.shifts(values))[:, 0] for m in model._members()]
@@ -172,16 +175,30 @@ class LinearPrepared(Prepared):
         centred = NormalPrepared(
             self.observable, self.references, self.noise.covariances, self.noise.scale
         )
-        latent_mean = self.prior.mean(latent)
+        observable_mean, latent_mean = centred.mean(own), self.prior.mean(latent)
         out = []
         for k in range(self.count):
             weight = own[k, 0]
+            if weight <= 0:
+                observable_mean[k], across = self._own_mean(k, latent_mean[k])
+                out.append(across)
+                continue
             z = self.prior.location_moments(k, latent, self.centres[k]).first / weight
             x = own[k, 1 : 1 + self.observable.n] / weight
             r, c = self.references[k], self.centres[k]
             full = cross[k] / weight + np.outer(x, c) + np.outer(r, z) + np.outer(r, c)
             out.append(full.ravel())
-        return np.concatenate([centred.mean(own), latent_mean, np.stack(out)], -1)
+        return np.concatenate([observable_mean, latent_mean, np.stack(out)], -1)
+
+    def _own_mean(self, k: int, latent_mean: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """A member's own means of s_X and of x zT, from those of its prior."""
+        leading: Any = self.latent_family.leading
+        z, zz = leading.location_moments(latent_mean[: leading.dimension])
+        loading = self.loadings[k]
+        x = self.noise.means[k] + loading @ z
+        mixed = loading @ (zz - np.outer(z, z))
+        second = self.noise.matrices[k] + mixed @ loading.T + np.outer(x, x)
+        return self.observable.pack_moments(x, second), (mixed + np.outer(x, z)).ravel()
 
     def residual(self, sums: FloatArray) -> float:
         """Return the largest standardised difference: of the regression, and of the prior."""
@@ -214,6 +231,20 @@ class LinearPrepared(Prepared):
             worst = max(worst, share * max(float(np.abs(g).max(initial=0.0)) for g in gaps))
         return worst
 
+    @property
+    def coordinates(self) -> FloatArray:
+        """Loadings, the noise's coordinates, the prior's."""
+        flat = self.loadings.reshape(self.count, -1)
+        return np.concatenate([flat, self.noise.coordinates, self.prior.coordinates], -1)
+
+    def at(self, coordinates: FloatArray) -> "LinearPrepared":
+        """Return the stack at other coordinates."""
+        a = self.loadings[0].size
+        b = a + self.noise.coordinates.shape[-1]
+        loadings = coordinates[:, :a].reshape(self.loadings.shape)
+        noise, prior = self.noise.at(coordinates[:, a:b]), self.prior.at(coordinates[:, b:])
+        return LinearPrepared(self.observable, self.latent_family, loadings, noise, prior)
+
     def take(self, members: Indices) -> "LinearPrepared":
         """Return the stack of these members."""
         return LinearPrepared(
@@ -233,6 +264,13 @@ class LinearPrepared(Prepared):
             self.noise.affine(shift, scale),
             self.prior,
         )
+
+    def sample(self, members: Indices, rng: np.random.Generator) -> FloatArray:
+        """Return one observation of each member named: x, then the latent's."""
+        latent = self.prior.sample(members, rng)
+        z = latent[:, : self.width]
+        x = self.noise.sample(members, rng) + np.einsum("nij,nj->ni", self.loadings[members], z)
+        return np.concatenate([x, latent], -1)
 
     def kernel(self) -> Any:
         """Return the compiled twin, where the prior has one."""

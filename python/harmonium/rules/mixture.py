@@ -162,7 +162,9 @@ class MixtureRule(ConjugationRule):
         """Weights and a stack of all components."""
         assert isinstance(latent, Categorical)
         components = self.components(observable, theta, interaction)
-        stack = observable._prepare(components.reshape(-1, observable.dimension))
+        stack = observable._prepare(
+            components.reshape(components.shape[0] * components.shape[1], observable.dimension)
+        )
         return MixturePrepared(
             observable, latent._log_probabilities(prior), stack, self._rows(observable)
         )

@@ -121,7 +121,9 @@ class MixturePrepared(Prepared):
         fitted = []
         for j in range(self.count):
             members = np.arange(j * self.n_components, (j + 1) * self.n_components)
-            fitted.append(self.components.take(members).maximise_tied(parts[members], notes))
+            stack = self.components.take(members)
+            heavy = parts[members, 0].sum() > 0
+            fitted.append(stack.maximise_tied(parts[members], notes) if heavy else stack)
         means = np.concatenate([f.means for f in fitted])
         covariances = np.concatenate([f.covariances for f in fitted])
         return NormalPrepared(self.components.family, means, covariances, self.components.scale)
@@ -129,12 +131,18 @@ class MixturePrepared(Prepared):
     def mean(self, sums: FloatArray) -> FloatArray:
         """Return the (count, dimension) averages of (s_X, s_Z, s_X s_Z)."""
         parts = self._split(sums)
-        heavy = self.components.weights(parts).reshape(self.count, self.n_components)
-        shares = heavy / heavy.sum(-1, keepdims=True)
+        shares = self._shares_of(parts)
         means = self.components.mean(parts).reshape(self.count, self.n_components, -1)
         joint = shares[..., None] * means
         cross = joint[:, 1:, self.rows].swapaxes(-1, -2)
         return np.concatenate([joint.sum(1), shares[:, 1:], cross.reshape(self.count, -1)], -1)
+
+    def _shares_of(self, parts: FloatArray) -> FloatArray:
+        """The components' shares (count, K) of the weight; the model's own where there is none."""
+        heavy = self.components.weights(parts).reshape(self.count, self.n_components)
+        total = heavy.sum(-1, keepdims=True)
+        empty = total <= 0
+        return np.where(empty, np.exp(self.log_weights), heavy / np.where(empty, 1.0, total))
 
     def residual(self, sums: FloatArray) -> float:
         """Return the largest standardised difference, over weights and components."""
@@ -144,7 +152,7 @@ class MixturePrepared(Prepared):
         if total <= 0:
             return 0.0
         weights = np.exp(self.log_weights)
-        gap = np.abs(heavy / heavy.sum(-1, keepdims=True) - weights)
+        gap = np.abs(self._shares_of(parts) - weights)
         spread = np.sqrt(np.maximum(weights * (1 - weights), np.finfo(float).eps * weights))
         share = np.sqrt(heavy.sum(-1, keepdims=True) / total)
         own = float((share * gap / np.maximum(spread, 1e-300)).max()) if self.n_components > 1 else 0.0
@@ -174,6 +182,19 @@ class MixturePrepared(Prepared):
             worst = max(worst, float((np.sqrt(heavy[:, :1] / total) * np.abs(white)).max(initial=0)))
         return worst
 
+    @property
+    def coordinates(self) -> FloatArray:
+        """Log weights, then the components' coordinates."""
+        inner = self.components.coordinates.reshape(self.count, -1)
+        return np.concatenate([self.log_weights, inner], -1)
+
+    def at(self, coordinates: FloatArray) -> "MixturePrepared":
+        """Return the stack at other coordinates."""
+        log_weights = coordinates[:, : self.n_components]
+        log_weights = log_weights - logsumexp(log_weights, -1, keepdims=True)
+        inner = coordinates[:, self.n_components :].reshape(self.components.count, -1)
+        return MixturePrepared(self.observable, log_weights, self.components.at(inner), self.rows)
+
     def take(self, members: Indices) -> "MixturePrepared":
         """Return the stack of these members."""
         inner = (np.asarray(members)[:, None] * self.n_components + np.arange(self.n_components)).ravel()
@@ -185,6 +206,14 @@ class MixturePrepared(Prepared):
         """Return the stack of the laws of ``shift + scale * X``."""
         components = self.components.affine(shift, scale)
         return MixturePrepared(self.observable, self.log_weights, components, self.rows)
+
+    def sample(self, members: Indices, rng: np.random.Generator) -> FloatArray:
+        """Return one observation of each member named: the component's, then its number."""
+        cumulative = np.exp(self.log_weights).cumsum(-1)[members]
+        uniform = rng.random(len(members)) * cumulative[:, -1]
+        labels = (uniform[:, None] >= cumulative[:, :-1]).sum(-1)
+        inner = self.components.sample(members * self.n_components + labels, rng)
+        return np.column_stack([inner, labels.astype(float)])
 
     def kernel(self) -> Any:
         """Return the compiled twin, where the components have one."""

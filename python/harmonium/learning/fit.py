@@ -1,0 +1,287 @@
+"""Fitting: the one function behind every estimator."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+
+from harmonium.errors import BoundaryWarning, ConvergenceWarning
+from harmonium.expectation import (
+    ArraySource,
+    Prepared,
+    Source,
+    as_source,
+    latents,
+    log_densities,
+)
+from harmonium.families.base import ExponentialFamily
+from harmonium.harmonium import Harmonium
+from harmonium.learning.em import Adjust, Step, em
+from harmonium.learning.standardisation import (
+    Standardisation,
+    first_rows,
+    standardisation_of,
+)
+from harmonium.learning.starting import Sharing, start
+from harmonium.validation import FloatArray, as_count, as_generator, as_positive, warn_caller
+
+#: Methods of learning.
+Method = Literal["EM"]
+#: After so many iterations without a change above rounding a fit stops.
+_STALLED = 25
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fitted model.
+
+    Attributes
+    ----------
+    model : Harmonium
+        What was fitted.
+    prepared : Prepared
+        The fitted point in standardised coordinates, where it is kept and evaluated.
+    standardisation : Standardisation
+        Those coordinates.
+    history : (n_iterations + 1,) array
+        Cross-entropy (nats a row, in the data's units) of the start and after each iteration.
+    converged : bool
+        Whether the residual reached the tolerance: a small gradient, not a lazy step.
+    residual : float
+        Largest standardised difference between average and model expectation.
+    n_iterations : int
+        How many iterations were made.
+    message : str
+        Why the fit ended.
+    """
+
+    model: ExponentialFamily
+    prepared: Prepared
+    standardisation: Standardisation
+    history: FloatArray
+    converged: bool
+    residual: float
+    n_iterations: int
+    message: str
+    notes: frozenset[str] = field(default_factory=frozenset)
+
+    @cached_property
+    def natural(self) -> FloatArray:
+        """The natural parameters (dimension,) in the data's own units."""
+        return self.in_units.natural[0]
+
+    @cached_property
+    def in_units(self) -> Prepared:
+        """The fitted point in the data's own units."""
+        standard = self.standardisation
+        if standard.is_identity:
+            return self.prepared
+        return self.prepared.affine(standard.shift, standard.scale)
+
+    @property
+    def cross_entropy(self) -> float:
+        """Average negative log density of the data, in nats a row."""
+        return float(self.history[-1])
+
+    def log_density(self, x: object) -> FloatArray:
+        """Return log densities (n,) in nats of rows of data, of what is observed of them."""
+        source = self.standardisation.source(_data(self.model, x))
+        return log_densities(self.prepared, source) - self._log_scale(source)
+
+    def latent(self, x: object) -> FloatArray:
+        """Return posteriors (n, width): probabilities of all components, or means of the latent."""
+        return latents(self.prepared, self.standardisation.source(_data(self.model, x)))
+
+    def sample(self, n: int, seed: object = None) -> tuple[FloatArray, FloatArray]:
+        """Return ``n`` draws: data (n, n_observed) in their own units, and the latents' columns.
+
+        Nested models give the latents of all levels, the innermost first.
+        """
+        members = np.zeros(as_count(n, name="n"), dtype=np.intp)
+        drawn = self.prepared.sample(members, as_generator(seed))
+        width = self.prepared.n_observed
+        x = self.standardisation.shift + self.standardisation.scale * drawn[:, :width]
+        return x, drawn[:, width:]
+
+    def _log_scale(self, source: Source) -> FloatArray | float:
+        if self.standardisation.is_identity:
+            return 0.0
+        logs = np.log(self.standardisation.scale)
+        parts = [(~np.isnan(x)) @ logs for x, _ in source.blocks()]
+        return np.concatenate(parts) if parts else 0.0
+
+
+def fit(
+    model: ExponentialFamily,
+    x: object,
+    method: Method = "EM",
+    *,
+    weights: object = None,
+    initial: object = None,
+    seed: object = None,
+    max_iter: int = 1000,
+    tol: float = 1e-6,
+    n_init: int = 1,
+    sharing: Sharing = "kmeans",
+    accelerate: bool = False,
+    adjust: Adjust | None = None,
+    callback: Callable[[Step], object] | None = None,
+    warn: bool = True,
+) -> Fit:
+    """Fit a model to data by exact expectation-maximisation.
+
+    Parameters
+    ----------
+    model : Harmonium or ExponentialFamily
+        What to fit.
+    x : (n, n_observed) table, or a block source
+        Data; NaN is a missing value.
+    method : "EM"
+        How to learn.
+    weights : (n,) array, optional
+        Weight of each row.
+    initial : (dimension,) array, optional
+        Natural parameters to start from, in the data's units; by default found from the data.
+    seed : None, int or numpy Generator
+        Source of the starting points.
+    max_iter : int
+        Most iterations; 0 returns the starting point.
+    tol : float
+        Bound on the standardised difference between average and model expectation.
+    n_init : int
+        How many starting points to try; the most likely fit is kept.
+    sharing : {"kmeans", "k-means++", "random", "random_from_data"}
+        How mixtures first share the rows.
+    accelerate : bool
+        Whether to step along the trend of EM where that raises the likelihood (SQUAREM).
+    adjust : function, optional
+        Applied to the point after each M-step.
+    callback : function, optional
+        Called with each :class:`~harmonium.learning.em.Step`; its exceptions pass through.
+    warn : bool
+        Whether to give ConvergenceWarning and BoundaryWarning.
+
+    Raises
+    ------
+    ValueError
+        For data that the model can not take; nothing is half done.
+    """
+    if method != "EM":
+        raise ValueError(f'method: "EM"; got {method!r}')
+    as_count(max_iter, name="max_iter", minimum=0)
+    as_count(n_init, name="n_init")
+    as_positive(tol, name="tol", allow_zero=True)
+    data = _data(model, x, weights)
+    rng = as_generator(seed)
+    standard = standardisation_of(model, data)
+    source = standard.source(data)
+    best: Fit | None = None
+    for attempt in range(1 if initial is not None else n_init):
+        if initial is not None:
+            prepared = _initial(model, initial, standard)
+        else:
+            prepared = start(model, first_rows(source), rng, sharing)
+        fitted = _run(model, prepared, source, standard, max_iter, tol, accelerate, adjust, callback)
+        if best is None or fitted.history[-1] < best.history[-1]:
+            best = fitted
+        del attempt
+    assert best is not None
+    if warn:
+        give_warnings(best, tol)
+    return best
+
+
+def give_warnings(fitted: Fit, tol: float) -> None:
+    """Warn, once each, of a fit that did not converge and of estimates moved off a boundary."""
+    for note in sorted(fitted.notes):
+        warn_caller(note, BoundaryWarning)
+    if not fitted.converged:
+        warn_caller(
+            f"{fitted.message}; the largest difference of average and model expectation is "
+            f"{fitted.residual:.2g}, tol is {tol:g}: raise max_iter or tol",
+            ConvergenceWarning,
+        )
+
+
+def _run(
+    model: ExponentialFamily,
+    prepared: Prepared,
+    source: Source,
+    standard: Standardisation,
+    max_iter: int,
+    tol: float,
+    accelerate: bool,
+    adjust: Adjust | None,
+    callback: Callable[[Step], object] | None,
+) -> Fit:
+    history: list[float] = []
+    log_scale = _mean_log_scale(source, standard)
+    level = 0
+    message = ""
+    for step in em(prepared, source, adjust, accelerate=accelerate):
+        history.append(log_scale - step.log_likelihood)
+        if callback is not None:
+            callback(step)
+        if step.residual <= tol:
+            message = "converged"
+            break
+        if len(history) > 1:
+            change = abs(history[-1] - history[-2])
+            resolution = 4 * np.finfo(float).eps * max(1.0, abs(step.log_likelihood))
+            level = level + 1 if change <= resolution else 0
+        if level >= _STALLED:
+            message = f"the likelihood has not changed above rounding for {_STALLED} iterations"
+            break
+        if step.iteration >= max_iter:
+            message = f"not converged after {max_iter} iterations"
+            break
+    return Fit(
+        model,
+        step.prepared,
+        standard,
+        np.array(history),
+        step.residual <= tol,
+        step.residual,
+        step.iteration,
+        message,
+        step.notes,
+    )
+
+
+def _mean_log_scale(source: Source, standard: Standardisation) -> float:
+    """Average over rows of the log scales of what is observed of them."""
+    if standard.is_identity:
+        return 0.0
+    logs = np.log(standard.scale)
+    total = weight = 0.0
+    for x, weights in source.blocks():
+        seen = (~np.isnan(x)) @ logs
+        total += float(seen.sum() if weights is None else weights @ seen)
+        weight += float(len(x) if weights is None else weights.sum())
+    return total / weight if weight else 0.0
+
+
+def _data(model: ExponentialFamily, x: object, weights: object = None) -> Source:
+    if isinstance(x, Source):
+        return as_source(x, weights)
+    source = as_source(x, weights)
+    assert isinstance(source, ArraySource)
+    if isinstance(model, Harmonium):
+        model.check_table(source.x, "x")
+    else:
+        model.check_data(source.x, "x", missing=True)
+    return source
+
+
+def _initial(model: ExponentialFamily, initial: object, standard: Standardisation) -> Prepared:
+    if isinstance(initial, Prepared):
+        prepared = initial
+    else:
+        prepared = model.prepare(initial)
+    if prepared.count != 1:
+        raise ValueError(f"initial: one point, not {prepared.count}")
+    if standard.is_identity:
+        return prepared
+    return prepared.affine(-standard.shift / standard.scale, 1 / standard.scale)
