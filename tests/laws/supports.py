@@ -49,7 +49,10 @@ class Support(ABC):
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of column. ``line`` maps values to the real line or the integers, ``back`` back."""
+    """A kind of column: ``line`` maps values to the real line or the integers, ``back`` back.
+
+    ``lowest`` and ``highest`` bound the line, the real one where values would round to the limits.
+    """
 
     discrete: bool
     corner: float
@@ -73,16 +76,21 @@ class Kind:
             values = np.arange(low, high + 1)
             return values, np.zeros(len(values))
         step = STEP * spread
-        grid = np.arange(t.min() - reach, t.max() + reach, step)
-        return self.back(grid), np.log(step) + self.log_slope(grid)
+        low, high = max(self.lowest, t.min() - reach), min(self.highest, t.max() + reach)
+        line = np.arange(low, high, step)
+        return self.back(line), np.log(step) + self.log_slope(line)
 
 
 real = Kind(False, 0.0)
-positive = Kind(False, 1.0, (-1.0, 0.0), line=np.log, back=np.exp, log_slope=np.asarray)
+positive = Kind(
+    False, 1.0, (-1.0, 0.0), -300.0, 300.0, line=np.log, back=np.exp, log_slope=np.asarray
+)
 unit_interval = Kind(
     False,
     0.5,
     (0.0, 1.0, 1.5),
+    -300.0,
+    36.0,
     line=lambda x: np.log(x) - np.log1p(-x),
     back=expit,
     log_slope=lambda t: log_expit(t) + log_expit(-t),
@@ -114,7 +122,9 @@ class Columns(Support):
         """Nodes and log weights by column."""
         kinds = self._kinds(family)
         draws = family.sample(natural, rng=0, size=DRAWS)
-        t = np.column_stack([kind.line(column) for kind, column in zip(kinds, draws.T, strict=True)])
+        t = np.column_stack(
+            [kind.line(column) for kind, column in zip(kinds, draws.T, strict=True)]
+        )
         continuous = [i for i, kind in enumerate(kinds) if not kind.discrete]
         spread = np.ones(len(kinds))
         if continuous:
@@ -173,7 +183,7 @@ class PositiveDefinite(Support):
         matrices[:, i, j] = matrices[:, j, i] = draws
         t = np.linalg.cholesky(matrices)[:, i, j]
         t[:, i == j] = np.log(t[:, i == j])
-        points, log_weight = grid(_line_axes(t, beyond=1.2, step=0.4 if n > 1 else STEP))
+        points, log_weight = grid(_line_axes(t, *((BEYOND, STEP) if n == 1 else (1.2, 0.4))))
         roots = np.zeros((len(points), n, n))
         roots[:, i, j] = np.where(i == j, np.exp(points), points)
         # of W = L LT with log L_kk free: 2**n times the product of L_kk**(n + 1 - k), k from zero

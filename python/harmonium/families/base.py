@@ -247,8 +247,22 @@ class ExponentialFamily(ABC):
         return self._fisher_information(self.check_natural(natural))
 
     def _fisher_information(self, natural: FloatArray) -> FloatArray:
-        matrix = jacobian(self._to_mean, natural)
+        matrix = jacobian(self._to_mean, natural, self._steps(natural))
         return 0.5 * (matrix + matrix.swapaxes(-1, -2))
+
+    def _steps(self, natural: FloatArray) -> FloatArray:
+        """Steps of differences, (..., dimension): a thirtieth of the way out of the domain at most."""
+        steps = 1e-3 * np.maximum(1.0, np.abs(natural))
+        for i in range(self.dimension):
+            for _ in range(200):
+                near = np.repeat(natural[None], 2, 0)
+                near[0, ..., i] += 32 * steps[..., i]
+                near[1, ..., i] -= 32 * steps[..., i]
+                broken = self._outside(near)
+                if broken is None:
+                    break
+                steps[..., i] /= np.where(np.any(broken[0], 0), 4.0, 1.0)
+        return steps
 
     def complete(self, natural: object, x: object) -> Completed:
         """Return log marginals (n,) and expected statistics (n, dimension) of partly observed rows.

@@ -360,7 +360,7 @@ def _superset_sums(values: FloatArray, n: int) -> FloatArray:
     shape = values.shape
     out = values
     for i in range(n):
-        pairs = out.reshape(*shape[:-1], -1, 2, 1 << i)
+        pairs = out.reshape(*shape[:-1], 1 << (n - 1 - i), 2, 1 << i)
         out = np.stack([pairs.sum(-2), pairs[..., 1, :]], -2).reshape(shape)
     return out
 

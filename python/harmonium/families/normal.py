@@ -218,6 +218,7 @@ class Normal(ExponentialFamily):
             + m[..., j, None] * m[..., None, i] * pick(i, j)
             + m[..., j, None] * m[..., None, j] * pick(i, i)
         )
+        square = 0.5 * (square + square.swapaxes(-1, -2))
         if self.covariance == "isotropic":
             cross = cross.sum(-1, keepdims=True)
             square = square.sum((-1, -2), keepdims=True)

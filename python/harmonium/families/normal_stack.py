@@ -132,6 +132,28 @@ def overall_scale(means: FloatArray, variances: FloatArray) -> FloatArray:
     return np.sqrt((variances + spread**2).mean(0))
 
 
+def whitened_gaps(
+    shape: str, factor: FloatArray, moved: FloatArray, covariance: FloatArray
+) -> float:
+    """Return how far a mean and a covariance are from a normal's, in its own coordinates.
+
+    ``factor`` whitens the normal; what rounding makes of the second moments does not count.
+    """
+    eps = np.finfo(float).eps
+    if shape == "full":
+        first = factor @ moved
+        gap = factor @ covariance @ factor.T + np.outer(first, first) - np.eye(len(moved))
+        reach = np.abs(factor) @ np.sqrt(np.diagonal(covariance))
+        rounding = 8 * eps * len(moved) * np.outer(reach, reach)
+    else:
+        first = moved * factor[0]
+        square = first**2 if shape == "diagonal" else np.mean(first**2)
+        gap = covariance * factor[0] ** 2 + square - 1
+        rounding = np.full_like(gap, 8 * eps)
+    beyond = np.maximum(np.abs(gap) - rounding, 0.0)
+    return float(max(np.abs(first).max(initial=0.0), beyond.max(initial=0.0)))
+
+
 class NormalPrepared(Prepared):
     """A stack of normals. Sums of a member: total weight, ``sum w (x - r)``, and the second
     moments ``sum w (x - r)(x - r)T`` that the statistic holds, r the member's mean.
@@ -208,6 +230,11 @@ class NormalPrepared(Prepared):
                 second = w @ self.family._shape.squares(deviation)
             sums[k] = np.concatenate([[w.sum()], first, second])
         return sums
+
+    def with_added_variance(self, variances: FloatArray) -> "NormalPrepared":
+        """Return the stack with variances (n,) added to every covariance: explicit regularisation."""
+        added = self.family._shape.of_scale(np.sqrt(variances))
+        return NormalPrepared(self.family, self.means, self.covariances + added, self.scale)
 
     def conditional(self, observed: _Indices) -> tuple[_Indices, FloatArray, FloatArray]:
         """Missing columns; their regressions (count, m, o) on the observed; what these leave."""
@@ -289,25 +316,26 @@ class NormalPrepared(Prepared):
         return means, covariances
 
     def residual(self, sums: FloatArray) -> float:
-        """Return the largest whitened difference of moments, weighted by the member's share."""
+        """Return the largest whitened difference of moments, weighted by the member's share.
+
+        Second moments are compared after they were moved inside the domain, and beyond what
+        rounding makes of them: at a boundary the point is stationary where it can not improve.
+        """
         total = sums[:, 0].sum()
-        if total <= 0:
+        heavy = np.flatnonzero(sums[:, 0] > 0)
+        if total <= 0 or not len(heavy):
             return 0.0
         n, shape = self.family.n, self.family._shape
+        means, covariances = self.central(sums)
+        moved = means - self.means
+        covariances[heavy] = shape.inside(
+            covariances[heavy], means[heavy], moved[heavy], self.scale, set()
+        )
         worst = 0.0
-        for k in np.flatnonzero(sums[:, 0] > 0):
-            weight = sums[k, :1]
-            share = float(np.sqrt(weight[0] / total))
-            moved = sums[k, 1 : 1 + n] / weight
-            second = shape.from_sums(sums[k : k + 1, 1 + n :], weight, n)[0]
-            factor = self.factors[k]
-            if shape.name == "full":
-                first = factor @ moved
-                gap = factor @ second @ factor.T - np.eye(n)
-            else:
-                first = moved * factor[0]
-                gap = second * factor[0] ** 2 - 1
-            worst = max(worst, share * float(max(np.abs(first).max(), np.abs(gap).max())))
+        for k in heavy:
+            share = float(np.sqrt(sums[k, 0] / total))
+            gaps = whitened_gaps(shape.name, self.factors[k], moved[k], covariances[k])
+            worst = max(worst, share * gaps)
         return worst
 
     @property

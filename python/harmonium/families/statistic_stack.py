@@ -107,7 +107,7 @@ class StatisticPrepared(Prepared):
         spread = np.sqrt(np.maximum(np.diagonal(fisher, axis1=-2, axis2=-1), 0.0))
         floor = np.sqrt(np.finfo(float).eps) * np.maximum(np.abs(expected), 1e-300)
         gap = np.abs(self.mean(sums) - expected) / np.maximum(spread, floor)
-        return float((gap * np.sqrt(sums[:, :1] / total)).max())
+        return float((gap * np.sqrt(sums[:, :1] / total)).max(initial=0.0))
 
     @property
     def coordinates(self) -> FloatArray:

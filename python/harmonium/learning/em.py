@@ -26,6 +26,13 @@ class Step:
     residual: float
     iteration: int
     notes: frozenset[str]
+    sums: FloatArray
+
+    def all_notes(self) -> frozenset[str]:
+        """What was, and from here would be, moved inside its domain."""
+        notes: set[str] = set(self.notes)
+        self.prepared.maximise(self.sums, notes)
+        return frozenset(notes)
 
 
 def em(
@@ -48,9 +55,9 @@ def em(
         return
     notes: frozenset[str] = frozenset()
     for iteration in itertools.count():
-        step, sums = work.look(prepared, iteration, notes)
+        step = work.look(prepared, iteration, notes)
         yield step
-        prepared, notes = work.move(prepared, sums)
+        prepared, notes = work.move(step)
 
 
 class _Work:
@@ -63,8 +70,8 @@ class _Work:
 
     def look(
         self, prepared: Prepared, iteration: int, notes: frozenset[str]
-    ) -> tuple[Step, FloatArray]:
-        """The E-step: the point with its likelihood and residual, and the sums."""
+    ) -> Step:
+        """The E-step: the point with its likelihood, residual and sums."""
         if self._summary is not None:
             totals: Totals = self._summary.expectation(prepared)
         else:
@@ -72,12 +79,13 @@ class _Work:
         if totals.weight <= 0:
             raise ValueError("x: no rows with positive weight")
         mean = totals.log_likelihood / totals.weight
-        return Step(prepared, mean, prepared.residual(totals.sums), iteration, notes), totals.sums
+        residual = prepared.residual(totals.sums)
+        return Step(prepared, mean, residual, iteration, notes, totals.sums)
 
-    def move(self, prepared: Prepared, sums: FloatArray) -> tuple[Prepared, frozenset[str]]:
+    def move(self, step: Step) -> tuple[Prepared, frozenset[str]]:
         """The M-step, and what was said about it."""
         notes: set[str] = set()
-        moved = prepared.maximise(sums, notes)
+        moved = step.prepared.maximise(step.sums, notes)
         if self._adjust is not None:
             moved = self._adjust(moved)
         return moved, frozenset(notes)
@@ -88,14 +96,14 @@ def _accelerated(work: _Work, prepared: Prepared) -> Iterator[Step]:
     notes: frozenset[str] = frozenset()
     longest = 4.0
     iteration = 0
-    step, sums = work.look(prepared, iteration, notes)
+    step = work.look(prepared, iteration, notes)
     yield step
     while True:
         trail = [step.prepared.coordinates]
         for _ in range(2):
             iteration += 1
-            prepared, notes = work.move(step.prepared, sums)
-            step, sums = work.look(prepared, iteration, notes)
+            prepared, notes = work.move(step)
+            step = work.look(prepared, iteration, notes)
             yield step
             trail.append(step.prepared.coordinates)
         first, second = trail[1] - trail[0], trail[2] - 2 * trail[1] + trail[0]
@@ -111,18 +119,18 @@ def _accelerated(work: _Work, prepared: Prepared) -> Iterator[Step]:
         if length == longest:
             longest *= 4.0
         iteration += 1
-        step, sums = jumped
+        step = jumped
         yield step
 
 
 def _jump(
     work: _Work, step: Step, coordinates: FloatArray, iteration: int
-) -> tuple[Step, FloatArray] | None:
+) -> Step | None:
     """The point at these coordinates, if there is one and it is at least as likely."""
     if not np.isfinite(coordinates).all():
         return None
     try:
-        moved, sums = work.look(step.prepared.at(coordinates), iteration + 1, step.notes)
+        moved = work.look(step.prepared.at(coordinates), iteration + 1, step.notes)
     except (ValueError, np.linalg.LinAlgError):
         return None
-    return (moved, sums) if moved.log_likelihood >= step.log_likelihood else None
+    return moved if moved.log_likelihood >= step.log_likelihood else None

@@ -21,7 +21,7 @@ from harmonium.harmonium import Harmonium
 from harmonium.learning.em import Adjust, Step, em
 from harmonium.learning.standardisation import (
     Standardisation,
-    first_rows,
+    sample_rows,
     standardisation_of,
 )
 from harmonium.learning.starting import Sharing, start
@@ -175,14 +175,14 @@ def fit(
     as_positive(tol, name="tol", allow_zero=True)
     data = _data(model, x, weights)
     rng = as_generator(seed)
-    standard = standardisation_of(model, data)
+    standard = standardisation_of(model, sample_rows(data))
     source = standard.source(data)
     best: Fit | None = None
     for attempt in range(1 if initial is not None else n_init):
         if initial is not None:
             prepared = _initial(model, initial, standard)
         else:
-            prepared = start(model, first_rows(source), rng, sharing)
+            prepared = start(model, sample_rows(source), rng, sharing)
         fitted = _run(model, prepared, source, standard, max_iter, tol, accelerate, adjust, callback)
         if best is None or fitted.history[-1] < best.history[-1]:
             best = fitted
@@ -246,7 +246,7 @@ def _run(
         step.residual,
         step.iteration,
         message,
-        step.notes,
+        step.all_notes(),
     )
 
 

@@ -1,4 +1,8 @@
-"""Where fits start: for each kind of model, points from which EM finds good optima."""
+"""Where fits start: for each kind of model, points from which EM finds good optima.
+
+Starting points are made from distinct rows and their weights, so that an integer weight is the
+same as so many repetitions, and the order of the rows does not matter.
+"""
 
 from typing import Any, Literal
 
@@ -12,6 +16,7 @@ from harmonium.families.normal import Normal
 from harmonium.families.normal_stack import NormalPrepared
 from harmonium.harmonium import Harmonium
 from harmonium.learning.factors import Factors, maximum_likelihood_factors, principal_factors
+from harmonium.learning.standardisation import Sample, quantiles
 from harmonium.rules.linear import LinearRule
 from harmonium.rules.linear_stack import NOISE_FLOOR, LinearPrepared
 from harmonium.rules.mixture import MixtureRule
@@ -24,33 +29,35 @@ Sharing = Literal["kmeans", "k-means++", "random", "random_from_data"]
 
 def start(
     family: ExponentialFamily,
-    x: FloatArray,
+    sample: Sample,
     rng: np.random.Generator,
     sharing: Sharing = "kmeans",
 ) -> Prepared:
-    """Return a starting point for a model of the rows ``x`` (n, n_observed), NaN where missing.
+    """Return a starting point for a model of the rows of ``sample``, NaN where missing.
 
     Families start at their maximum likelihood; mixtures from clusters of the rows, each of
-    which starts its component; linear Gaussian models from principal components, with the
+    which starts its component; linear Gaussian models from their best factors, with the
     scores starting the latent, or, where the latent is binary, from random directions.
     """
+    filled = Sample(_fill(sample), sample.weights)
     if isinstance(family, Harmonium):
         if isinstance(family.rule, MixtureRule):
-            return _start_mixture(family, x, rng, sharing)
+            return _start_mixture(family, filled, rng, sharing)
         if isinstance(family.rule, LinearRule):
-            return _start_linear(family, x, rng, sharing)
+            return _start_linear(family, filled, rng, sharing)
         raise ValueError(f"initial: no starting point is known for {family!r}; give one")
-    return _start_leaf(family, x)
+    return _start_leaf(family, filled)
 
 
 def share_rows(
-    x: FloatArray, n_components: int, rng: np.random.Generator, sharing: Sharing
+    points: Sample, n_components: int, rng: np.random.Generator, sharing: Sharing
 ) -> FloatArray:
-    """Return responsibilities (n, n_components) of the rows of an embedding without NaN.
+    """Return responsibilities (n, n_components) of the points of an embedding.
 
     "kmeans" runs Lloyd's algorithm from k-means++ seeds; "k-means++" takes each seed's nearest
     rows; "random_from_data" takes the nearest to random rows; "random" draws shares at random.
     """
+    x, weights = points.x, points.weights
     n = len(x)
     if sharing == "random":
         shares = rng.random((n, n_components))
@@ -58,90 +65,96 @@ def share_rows(
     seed = int(rng.integers(2**31 - 1))
     distinct = len(np.unique(x, axis=0))
     if sharing == "kmeans" and distinct >= n_components:
-        labels = KMeans(n_components, n_init=1, random_state=seed).fit(x).labels_
-        return np.eye(n_components)[labels]
+        means = KMeans(n_components, n_init=1, random_state=seed)
+        return np.eye(n_components)[means.fit(x, sample_weight=weights).labels_]
     if sharing == "random_from_data" or distinct < n_components:
-        centres = x[rng.choice(n, n_components, replace=n < n_components)]
+        chosen = rng.choice(n, n_components, replace=n < n_components, p=weights / weights.sum())
+        centres = x[chosen]
     else:
-        centres, _ = kmeans_plusplus(x, n_components, random_state=seed)
+        centres, _ = kmeans_plusplus(x, n_components, sample_weight=weights, random_state=seed)
     distance = np.stack([((x - c) ** 2).sum(-1) for c in centres], -1)
     return np.eye(n_components)[distance.argmin(-1)]
 
 
-def embedding(family: ExponentialFamily, x: FloatArray) -> FloatArray:
-    """Return rows (n, p) in which distances mean something for the family; NaN are filled in.
+def embedding(family: ExponentialFamily, sample: Sample) -> Sample:
+    """Return rows (n, p) in which distances mean something for the family.
 
-    The statistics that place an observation, square roots of counts, in robust units.
+    The statistics that place an observation, square roots of counts; in units of their spread
+    where the family is not standardised.
     """
     while isinstance(family, Harmonium):
         family = family.observable
-    filled = _fill(x)
-    points = family._statistic(filled)[:, family.location]
-    if points.size and (points >= 0).all() and (points == np.rint(points)).all():
-        points = np.sqrt(points)
+    points = family._statistic(sample.x)[:, family.location]
     if family.standardisation == "none":
-        spread = points.std(0)
+        if points.size and (points >= 0).all() and (points == np.rint(points)).all():
+            points = np.sqrt(points)
+        spread = np.sqrt(_variance(points, sample.weights))
         points = points / np.where(spread > 0, spread, 1.0)
-    return points
+    return Sample(points, sample.weights)
 
 
-def _fill(x: FloatArray) -> FloatArray:
-    """Missing values at a value of their column: the median of those observed, a real one."""
-    missing = np.isnan(x)
+def _variance(x: FloatArray, weights: FloatArray) -> FloatArray:
+    centre = np.average(x, axis=0, weights=weights)
+    return np.asarray(np.average((x - centre) ** 2, axis=0, weights=weights))
+
+
+def _fill(sample: Sample) -> FloatArray:
+    """Missing values at the median of those observed in their column: a value that occurs."""
+    missing = np.isnan(sample.x)
     if not missing.any():
-        return x
-    out = x.copy()
+        return sample.x
+    out = sample.x.copy()
     for f in np.flatnonzero(missing.any(0)):
-        seen = np.sort(x[~missing[:, f], f])
-        out[missing[:, f], f] = seen[len(seen) // 2] if len(seen) else 0.0
+        seen = ~missing[:, f]
+        median = quantiles(out[seen, f], sample.weights[seen], (0.5,))[0] if seen.any() else 0.0
+        out[missing[:, f], f] = median
     return out
 
 
-def _start_leaf(family: ExponentialFamily, x: FloatArray) -> Prepared:
-    filled = _fill(x)
-    notes: set[str] = set()
-    natural = family._maximum_likelihood(filled, None, notes)
+def _start_leaf(family: ExponentialFamily, sample: Sample) -> Prepared:
+    natural = family._maximum_likelihood(sample.x, sample.weights, set())
     return family._prepare(natural[None])
 
 
 def _start_mixture(
-    family: Harmonium, x: FloatArray, rng: np.random.Generator, sharing: Sharing
+    family: Harmonium, sample: Sample, rng: np.random.Generator, sharing: Sharing
 ) -> MixturePrepared:
     rule: Any = family.rule
+    observable = family.observable
     k = family.latent.dimension + 1
-    shares = share_rows(embedding(family.observable, x), k, rng, sharing)
-    if isinstance(family.observable, Harmonium):
-        components = _start_deep_components(family.observable, x, shares, rng, sharing)
+    shares = share_rows(embedding(observable, sample), k, rng, sharing)
+    if isinstance(observable, Harmonium):
+        components = _start_deep_components(observable, sample, shares, rng, sharing)
     else:
-        components = _start_components(family.observable, x, shares)
-    rows = rule._rows(family.observable)
-    weights = (shares.sum(0) + 1.0) / (len(x) + k)
-    start_point = MixturePrepared(family.observable, np.log(weights)[None], components, rows)
-    if len(rows) < family.observable.dimension:
+        components = _start_components(observable, sample, shares)
+    rows = rule._rows(observable)
+    if len(rows) < observable.dimension:
         assert isinstance(components, NormalPrepared)
-        sums = components.accumulate(_fill(x), shares)
-        tied = components.maximise_tied(sums, set())
-        return MixturePrepared(family.observable, start_point.log_weights, tied, rows)
-    return start_point
+        sums = components.accumulate(sample.x, shares * sample.weights[:, None])
+        components = components.maximise_tied(sums, set())
+    mass = sample.weights @ shares
+    weights = mass / mass.sum() * 0.99 + 0.01 / k
+    return MixturePrepared(observable, np.log(weights)[None], components, rows)
 
 
 def _start_components(
-    observable: ExponentialFamily, x: FloatArray, shares: FloatArray
+    observable: ExponentialFamily, sample: Sample, shares: FloatArray
 ) -> Prepared:
     """Components at the law of their rows, blended with the law of all rows by a few rows' weight."""
-    filled = _fill(x)
-    whole = _start_leaf(observable, x)
+    whole = _start_leaf(observable, sample)
     stack = whole.take(np.zeros(shares.shape[1], dtype=np.intp))
-    sums = stack.accumulate(filled, shares)
-    everything = stack.accumulate(filled, np.ones_like(shares))
+    weighted = shares * sample.weights[:, None]
+    sums = stack.accumulate(sample.x, weighted)
+    everything = stack.accumulate(sample.x, np.broadcast_to(sample.weights[:, None], shares.shape))
     # about as many rows as an observation has columns: enough for a covariance to be regular
-    pseudo = min(1.0 + observable.n_features, 0.1 * len(x))
-    return stack.maximise(sums + everything * (pseudo / len(x)), set())
+    total = sample.weights.sum()
+    pseudo = min(1.0 + observable.n_features, 0.1 * total)
+    return stack.maximise(sums + everything * (pseudo / total), set())
 
 
 def _start_deep_components(
     observable: Harmonium,
-    x: FloatArray,
+    sample: Sample,
     shares: FloatArray,
     rng: np.random.Generator,
     sharing: Sharing,
@@ -149,9 +162,9 @@ def _start_deep_components(
     labels = shares.argmax(-1)
     parts = []
     for k in range(shares.shape[1]):
-        own = x[labels == k]
+        own = np.flatnonzero(labels == k)
         enough = len(own) > 2 * observable.n_observed + 2
-        parts.append(start(observable, own if enough else x, rng, sharing))
+        parts.append(start(observable, sample.take(own) if enough else sample, rng, sharing))
     return join(parts)
 
 
@@ -186,24 +199,28 @@ def join(parts: list[Any]) -> Prepared:
 
 
 def _start_linear(
-    family: Harmonium, x: FloatArray, rng: np.random.Generator, sharing: Sharing
+    family: Harmonium, sample: Sample, rng: np.random.Generator, sharing: Sharing
 ) -> LinearPrepared:
     observable = family.observable
     assert isinstance(observable, Normal)
-    filled = _fill(x)
-    centre = filled.mean(0)
-    deviation = filled - centre
+    centre = np.average(sample.x, axis=0, weights=sample.weights)
+    # rows whose plain products are the weighted ones
+    share = np.sqrt(sample.weights * (len(sample.x) / sample.weights.sum()))
+    deviation = sample.x - centre
+    weighted = deviation * share[:, None]
+    variances = (weighted**2).mean(0)
+    # a column that does not vary is in units of its own
+    scale = np.where(variances > 0, np.sqrt(variances), 1.0)
     width = family.latent.leading.n_features
     offset = np.zeros(observable.n)
     if isinstance(family.latent.leading, Boltzmann):
-        loadings, offset, prior = _random_directions(family.latent, deviation, rng)
-        variances = deviation.var(0)
+        loadings, offset, prior = _random_directions(family.latent, scale, sample, rng)
     else:
         diagonal = observable.covariance == "diagonal"
-        factors = (maximum_likelihood_factors if diagonal else principal_factors)(deviation, width)
+        factors = (maximum_likelihood_factors if diagonal else principal_factors)(weighted, width)
         loadings, variances = factors.loadings, factors.noise
-        prior = _start_scores(family.latent, _scores(deviation, factors), rng, sharing)
-    scale = np.sqrt(np.maximum(deviation.var(0), np.finfo(float).tiny))
+        scores = Sample(_scores(deviation, factors), sample.weights)
+        prior = _start_scores(family.latent, scores, rng, sharing)
     variances = np.maximum(variances, (NOISE_FLOOR * scale) ** 2)
     covariance = observable._shape.of_scale(np.sqrt(variances))
     noise = NormalPrepared(observable, (centre + offset)[None], covariance[None], scale)
@@ -214,12 +231,12 @@ def _scores(deviation: FloatArray, factors: Factors) -> FloatArray:
     """Least-squares scores of the rows (Bartlett): unbiased, so that clusters keep their places."""
     weighted = factors.loadings / factors.noise[:, None]
     within = factors.loadings.T @ weighted
-    scores = deviation @ np.linalg.lstsq(within, weighted.T, rcond=1e-10)[0].T
-    return np.asarray(scores)
+    solved = np.linalg.lstsq(within, weighted.T, rcond=1e-10)[0]
+    return np.asarray(deviation @ solved.T)
 
 
 def _start_scores(
-    latent: ExponentialFamily, scores: FloatArray, rng: np.random.Generator, sharing: Sharing
+    latent: ExponentialFamily, scores: Sample, rng: np.random.Generator, sharing: Sharing
 ) -> Prepared:
     """A latent normal starts standard; deeper ones start as models of the scores."""
     if isinstance(latent, Normal):
@@ -229,19 +246,15 @@ def _start_scores(
 
 
 def _random_directions(
-    latent: ExponentialFamily, deviation: FloatArray, rng: np.random.Generator
+    latent: ExponentialFamily, scale: FloatArray, sample: Sample, rng: np.random.Generator
 ) -> tuple[FloatArray, FloatArray, Prepared]:
     """Binary units point in random directions of the data's spread, each on half of the time."""
-    width, n = latent.leading.n_features, deviation.shape[1]
-    spread = np.sqrt(deviation.var(0))
-    loadings = rng.standard_normal((n, width)) * spread[:, None] * (2 / np.sqrt(width))
+    width, n = latent.leading.n_features, len(scale)
+    loadings = rng.standard_normal((n, width)) * scale[:, None] * (2 / np.sqrt(width))
     if isinstance(latent, Boltzmann):
-        prior: Prepared = latent._prepare(
-            0.1 * rng.standard_normal((1, latent.dimension))
-        )
-        mean = prior.location_mean()[0]
+        prior: Prepared = latent._prepare(0.1 * rng.standard_normal((1, latent.dimension)))
     else:
-        bits = (rng.random((len(deviation), width)) < 0.5).astype(float)
-        prior = start(latent, bits, rng)
-        mean = prior.location_mean()[0]
+        bits = (rng.random((len(sample.x), width)) < 0.5).astype(float)
+        prior = start(latent, Sample(bits, sample.weights), rng)
+    mean = prior.location_mean()[0]
     return loadings, -loadings @ mean, prior

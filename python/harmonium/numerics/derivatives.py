@@ -8,19 +8,23 @@ from harmonium.validation import FloatArray
 
 
 def jacobian(
-    function: Callable[[FloatArray], FloatArray], at: FloatArray, step: float = 1e-3
+    function: Callable[[FloatArray], FloatArray], at: FloatArray, steps: FloatArray | None = None
 ) -> FloatArray:
     """Return the (..., m, n) Jacobian of ``function`` from (..., n) to (..., m).
 
     Central differences at three step lengths, extrapolated twice (Richardson): the error is of
-    order ``step**6`` and of the function's rounding over ``step``.
+    order ``steps**6`` and of the function's rounding over ``steps``. ``steps``, (..., n), are the
+    longest of each coordinate, 1e-3 of its size or of one unless given.
     """
     n = at.shape[-1]
+    if n == 0:
+        return np.empty((*function(at).shape, 0))
+    longest = 1e-3 * np.maximum(1.0, np.abs(at)) if steps is None else steps
     columns = []
     for i in range(n):
         direction = np.zeros(n)
         direction[i] = 1.0
-        scale = step * np.maximum(1.0, np.abs(at[..., i : i + 1]))
+        scale = longest[..., i : i + 1]
         table = []
         for halving in range(3):
             h = scale / 2**halving

@@ -10,7 +10,7 @@ from harmonium.expectation.prepared import Moments, Prepared, Restricted, Tilted
 from harmonium.expectation.sources import Source
 from harmonium.families.base import ExponentialFamily, Indices
 from harmonium.families.normal import Normal
-from harmonium.families.normal_stack import NormalPrepared
+from harmonium.families.normal_stack import NormalPrepared, whitened_gaps
 from harmonium.numerics.symmetric import (
     floor_covariances,
     floor_variances,
@@ -157,17 +157,21 @@ class LinearPrepared(Prepared):
             xz = cross[k] / weight - np.outer(x_moved, z_moved)
             loading = _regression(xz, zz, notes)
             second = shape.from_sums(own[k : k + 1, 1 + n :], weight[None], n)[0]
-            total = second - shape.square_of(x_moved)
-            left = total - _explained(shape.name, loading, xz, zz)
-            floor_scale = NOISE_FLOOR * np.sqrt(
-                np.maximum(shape.variances(total, n), (1e-6 * self.noise.scale) ** 2)
-            )
+            left = second - shape.square_of(x_moved) - _explained(shape.name, loading, xz, zz)
             loadings[k] = loading
             means[k] = self.references[k] + x_moved - loading @ (self.centres[k] + z_moved)
-            covariances[k] = _floored_noise(shape.name, left, floor_scale, notes)
+            covariances[k] = _floored_noise(shape.name, left, self._noise_floor(k, own[k]), notes)
         noise = NormalPrepared(self.observable, means, covariances, self.noise.scale)
         prior = self.prior.maximise(latent, notes)
         return LinearPrepared(self.observable, self.latent_family, loadings, noise, prior)
+
+    def _noise_floor(self, member: int, own: FloatArray) -> FloatArray:
+        """Least standard deviations (n,) of the noise: relative to those of the columns."""
+        n, shape = self.observable.n, self.observable._shape
+        second = shape.from_sums(own[None, 1 + n :], own[:1], n)[0]
+        total = second - shape.square_of(own[1 : 1 + n] / own[0])
+        variances = np.maximum(shape.variances(total, n), (1e-6 * self.noise.scale) ** 2)
+        return np.asarray(NOISE_FLOOR * np.sqrt(variances))
 
     def mean(self, sums: FloatArray) -> FloatArray:
         """Return the (count, dimension) averages of (s_X, s_Z, x zT), about the origin."""
@@ -223,12 +227,12 @@ class LinearPrepared(Prepared):
             factor = self.noise.factors[k]
             spread = np.sqrt(np.maximum(np.diagonal(z.second) / weight, 1e-300))
             if shape.name == "full":
-                gaps = [factor @ first, factor @ across / spread]
-                gaps.append(factor @ left @ factor.T - np.eye(n))
+                slopes = factor @ across / spread
             else:
-                gaps = [first * factor[0], across * factor[0][:, None] / spread]
-                gaps.append(left * factor[0] ** 2 - 1)
-            worst = max(worst, share * max(float(np.abs(g).max(initial=0.0)) for g in gaps))
+                slopes = across * factor[0][:, None] / spread
+            noise = _floored_noise(shape.name, left, self._noise_floor(k, own[k]), set())
+            gap = whitened_gaps(shape.name, factor, first, noise)
+            worst = max(worst, share * max(gap, float(np.abs(slopes).max(initial=0.0))))
         return worst
 
     @property

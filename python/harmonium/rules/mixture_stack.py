@@ -9,7 +9,7 @@ from harmonium import _kernels
 from harmonium.expectation.passes import patterns
 from harmonium.expectation.prepared import Moments, Prepared, Restricted, Tilted
 from harmonium.families.base import LOG_FLOOR, ExponentialFamily, Indices
-from harmonium.families.normal_stack import NormalPrepared
+from harmonium.families.normal_stack import NormalPrepared, whitened_gaps
 from harmonium.validation import FloatArray
 
 
@@ -164,22 +164,20 @@ class MixturePrepared(Prepared):
         """As :meth:`residual` where a covariance is shared: each mean, and the pooled moments."""
         stack = self.components
         assert isinstance(stack, NormalPrepared)
-        n, worst = stack.family.n, 0.0
+        shape, worst = stack.family._shape, 0.0
         total = parts[:, 0].sum()
         for j in range(self.count):
-            members = slice(j * self.n_components, (j + 1) * self.n_components)
-            sums, factor = parts[members], stack.factors[members.start]
-            pooled = NormalPrepared(
-                stack.family, stack.means[members][:1], stack.covariances[members][:1], stack.scale
-            )
-            centred = sums.sum(0, keepdims=True)
-            centred[:, 1 : 1 + n] = 0.0
+            members = np.arange(j * self.n_components, (j + 1) * self.n_components)
+            sums, own = parts[members], stack.take(members)
+            pooled = own.maximise_tied(sums, set())
+            still = np.zeros(stack.family.n)
             share = float(np.sqrt(max(sums[:, 0].sum(), 0.0) / total))
-            worst = max(worst, share * pooled.residual(centred))
-            heavy = sums[sums[:, 0] > 0]
-            moved = heavy[:, 1 : 1 + n] / heavy[:, :1]
-            white = moved @ factor.T if stack.family._shape.name == "full" else moved * factor[0]
-            worst = max(worst, float((np.sqrt(heavy[:, :1] / total) * np.abs(white)).max(initial=0)))
+            gap = whitened_gaps(shape.name, own.factors[0], still, pooled.covariances[0])
+            worst = max(worst, share * gap)
+            for k in np.flatnonzero(sums[:, 0] > 0):
+                moved = pooled.means[k] - own.means[k]
+                gap = whitened_gaps(shape.name, own.factors[k], moved, own.covariances[k])
+                worst = max(worst, float(np.sqrt(sums[k, 0] / total)) * gap)
         return worst
 
     @property

@@ -1,0 +1,152 @@
+"""Observable densities written out: finite mixtures, by scipy and by enumeration.
+
+Every model here is a finite mixture of laws of its leaf family: a linear Gaussian likelihood
+turns each normal of its prior, or each binary state, into ``N(W mu + b, W Sigma WT + noise)``.
+"""
+
+from collections.abc import Callable
+from functools import singledispatch
+from itertools import product
+from typing import Any
+
+import numpy as np
+from scipy import stats
+from scipy.special import logsumexp
+
+from harmonium import Boltzmann, Categorical, Harmonium, Normal, Poisson, VonMises
+from harmonium.families.base import ExponentialFamily
+from harmonium.rules import LinearRule
+from harmonium.validation import FloatArray
+
+#: Log density of one row, NaN where missing.
+RowDensity = Callable[[FloatArray], float]
+
+
+class NormalLaw:
+    """N(mean, covariance) of a row, or of what is observed of it."""
+
+    def __init__(self, mean: FloatArray, covariance: FloatArray) -> None:
+        self.mean, self.covariance = mean, covariance
+
+    def __call__(self, row: FloatArray) -> float:
+        seen = ~np.isnan(row)
+        if not seen.any():
+            return 0.0
+        law = stats.multivariate_normal(self.mean[seen], self.covariance[np.ix_(seen, seen)])
+        return float(law.logpdf(row[seen]))
+
+    def behind(self, offset: FloatArray, loadings: FloatArray, noise: FloatArray) -> "NormalLaw":
+        """The law of ``offset + loadings z + noise`` where z follows this one."""
+        spread = loadings @ self.covariance @ loadings.T + noise
+        return NormalLaw(offset + loadings @ self.mean, spread)
+
+
+def components_of(
+    family: ExponentialFamily, natural: FloatArray, *, behind: bool = False
+) -> list[tuple[float, Any]]:
+    """Return log weights and laws of the finite mixture that the observable's marginal is.
+
+    ``behind`` a linear Gaussian likelihood a Boltzmann machine is a mixture of its states.
+    """
+    if behind and isinstance(family, Boltzmann):
+        return list(_states(family, natural))
+    if not isinstance(family, Harmonium):
+        return list(leaf_laws(family, natural))
+    prior = family.prior(natural)
+    if isinstance(family.rule, LinearRule):
+        parameters: Any = family.to_parameters(natural)
+        line = parameters.mean, parameters.loadings, parameters.noise
+        laws = components_of(family.latent, prior, behind=True)
+        return [(log_weight, law.behind(*line)) for log_weight, law in laws]
+    assert isinstance(family.latent, Categorical)
+    weights = family.latent.to_parameters(prior).probabilities
+    points = family.likelihood(natural, np.arange(float(len(weights)))[:, None])
+    return [
+        (np.log(weight) + log_weight, law)
+        for weight, point in zip(weights, points, strict=True)
+        for log_weight, law in components_of(family.observable, point, behind=behind)
+    ]
+
+
+def log_density(model: Harmonium, natural: FloatArray, x: FloatArray) -> FloatArray:
+    """Return log q(x), (n,), of rows, NaN where missing."""
+    parts = components_of(model, natural)
+    logs = [[log_weight + law(row) for log_weight, law in parts] for row in x]
+    return np.asarray(logsumexp(logs, -1))
+
+
+def log_shares(model: Harmonium, natural: FloatArray, x: FloatArray) -> FloatArray:
+    """Return log posteriors of a mixture's categories, (n, K), NaN where missing in x."""
+    assert isinstance(model.latent, Categorical)
+    k = model.latent.n_categories
+    parts = components_of(model, natural)
+    logs = np.array([[log_weight + law(row) for log_weight, law in parts] for row in x])
+    joint = logsumexp(logs.reshape(len(x), k, -1), -1)
+    return np.asarray(joint - logsumexp(joint, -1, keepdims=True))
+
+
+def log_state_probabilities(model: Harmonium, natural: FloatArray, x: FloatArray) -> FloatArray:
+    """Return log posteriors (n, 2**m) of the states of binary factors, unit m - 1 fastest."""
+    logs = [
+        [log_weight + law(row) for log_weight, law in components_of(model, natural)] for row in x
+    ]
+    return np.asarray(logs - logsumexp(logs, -1, keepdims=True))
+
+
+def _states(family: Boltzmann, natural: FloatArray) -> list[tuple[float, NormalLaw]]:
+    """Every state as a law without spread, unit n - 1 running fastest."""
+    biases, couplings = family.to_parameters(natural)
+    states = np.array(list(product((0.0, 1.0), repeat=family.n)))
+    energies = states @ biases + 0.5 * np.einsum("si,ij,sj->s", states, couplings, states)
+    logs = energies - logsumexp(energies)
+    none = np.zeros((family.n, family.n))
+    return [(float(p), NormalLaw(z, none)) for p, z in zip(logs, states, strict=True)]
+
+
+@singledispatch
+def leaf_laws(family: ExponentialFamily, natural: FloatArray) -> list[tuple[float, RowDensity]]:
+    """Return the law of a leaf family as a mixture of one."""
+    raise NotImplementedError(f"write out the density of {family!r}")
+
+
+@leaf_laws.register
+def _(family: Normal, natural: FloatArray) -> list[tuple[float, RowDensity]]:
+    return [(0.0, NormalLaw(*family.to_parameters(natural)))]
+
+
+def _independent(laws: list[Callable[[float], float]]) -> list[tuple[float, RowDensity]]:
+    def density(row: FloatArray) -> float:
+        columns = zip(laws, row, strict=True)
+        return float(sum(law(value) for law, value in columns if not np.isnan(value)))
+
+    return [(0.0, density)]
+
+
+@leaf_laws.register
+def _(family: Poisson, natural: FloatArray) -> list[tuple[float, RowDensity]]:
+    rates = family.to_parameters(natural).rate
+    return _independent([stats.poisson(rate).logpmf for rate in rates])
+
+
+@leaf_laws.register
+def _(family: VonMises, natural: FloatArray) -> list[tuple[float, RowDensity]]:
+    columns = zip(*family.to_parameters(natural), strict=True)
+    return _independent([stats.vonmises(kappa, loc=mean).logpdf for mean, kappa in columns])
+
+
+@leaf_laws.register
+def _(family: Categorical, natural: FloatArray) -> list[tuple[float, RowDensity]]:
+    logs = np.log(family.to_parameters(natural).probabilities)
+    return _independent([lambda value: float(logs[int(value)])])
+
+
+@leaf_laws.register
+def _(family: Boltzmann, natural: FloatArray) -> list[tuple[float, RowDensity]]:
+    states = _states(family, natural)
+
+    def density(row: FloatArray) -> float:
+        seen = ~np.isnan(row)
+        agree = [p for p, law in states if (law.mean[seen] == row[seen]).all()]
+        return float(logsumexp(agree))
+
+    return [(0.0, density)]

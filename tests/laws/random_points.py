@@ -1,0 +1,85 @@
+"""Random points of any family or model: well inside the domain, components apart, noise moderate.
+
+A new leaf family is drawn by its chart in ``family_cases.py``; a new conjugation rule registers
+how its likelihood and prior are drawn.
+"""
+
+from functools import singledispatch
+from typing import Any
+
+import numpy as np
+
+from harmonium import Harmonium, Normal
+from harmonium.families.base import ExponentialFamily
+from harmonium.rules import LinearRule, MixtureRule
+from harmonium.rules.base import ConjugationRule
+from harmonium.validation import FloatArray
+
+
+@singledispatch
+def random_point(family: ExponentialFamily, rng: np.random.Generator) -> FloatArray:
+    """Return natural parameters (dimension,) of one law."""
+    return 0.9 * rng.normal(size=family.dimension)
+
+
+@random_point.register
+def _(family: Normal, rng: np.random.Generator) -> FloatArray:
+    return family.from_parameters(
+        mean=1.5 * rng.normal(size=family.n), covariance=random_covariance(family, rng)
+    )
+
+
+def random_covariance(family: Normal, rng: np.random.Generator) -> Any:
+    """Return standard deviations between 0.6 and 1.4, squared, and moderate correlations."""
+    deviations = rng.uniform(0.6, 1.4, family.n)
+    if family.covariance == "isotropic":
+        return deviations[0] ** 2
+    if family.covariance == "diagonal":
+        return deviations**2
+    factor = np.eye(family.n) + np.tril(0.4 * rng.normal(size=(family.n, family.n)), -1)
+    factor /= np.linalg.norm(factor, axis=1, keepdims=True)
+    return np.outer(deviations, deviations) * (factor @ factor.T)
+
+
+@random_point.register
+def _(family: Harmonium, rng: np.random.Generator) -> FloatArray:
+    return random_of_rule(family.rule, family, rng)
+
+
+@singledispatch
+def random_of_rule(rule: ConjugationRule, model: Harmonium, rng: np.random.Generator) -> FloatArray:
+    """Return natural parameters (dimension,) of a model with this rule."""
+    raise NotImplementedError(f"say how to draw a model by {rule!r}")
+
+
+@random_of_rule.register
+def _(rule: MixtureRule, model: Harmonium, rng: np.random.Generator) -> FloatArray:
+    n_components = model.latent.dimension + 1
+    components = np.stack([random_point(model.observable, rng) for _ in range(n_components)])
+    if rule.shared:
+        components[:, model.observable.shape] = components[0, model.observable.shape]
+    weights = rng.dirichlet(np.full(n_components, 5.0))
+    return model.from_parameters(weights=weights, components=components)
+
+
+@random_of_rule.register
+def _(rule: LinearRule, model: Harmonium, rng: np.random.Generator) -> FloatArray:
+    observable: Any = model.observable
+    return model.from_parameters(
+        mean=rng.normal(size=observable.n),
+        loadings=0.8 * rng.normal(size=(observable.n, model.latent.leading.n_features)),
+        noise=random_covariance(observable, rng),
+        prior=random_point(model.latent, rng),
+    )
+
+
+def rows_of(model: Harmonium, natural: FloatArray, n: int, rng: np.random.Generator) -> FloatArray:
+    """Return data (n, n_observed): the observed columns of a sample."""
+    return np.ascontiguousarray(model.sample(natural, rng, size=n)[:, : model.n_observed])
+
+
+def with_missing(x: FloatArray, share: float, rng: np.random.Generator) -> FloatArray:
+    """Return the rows with this share of their values missing; the first row lacks them all."""
+    out = np.where(rng.random(x.shape) < share, np.nan, x)
+    out[0] = np.nan
+    return out
