@@ -163,9 +163,7 @@ class Harmonium(ExponentialFamily):
     def _likelihood(self, parts: Parts, z: FloatArray) -> FloatArray:
         statistic = self.latent._statistic(z)[..., self._columns]
         out = np.array(
-            np.broadcast_to(
-                parts.observable, (*statistic.shape[:-1], parts.observable.shape[-1])
-            )
+            np.broadcast_to(parts.observable, (*statistic.shape[:-1], parts.observable.shape[-1]))
         )
         out[..., self._rows] += np.einsum("...ij,...j->...i", parts.interaction, statistic)
         return out
@@ -223,7 +221,15 @@ class Harmonium(ExponentialFamily):
         expected = (len(self._rows), len(self._columns))
         if matrix.shape[-2:] != expected:
             raise ValueError(f"interaction: shape {matrix.shape}, expected (..., *{expected})")
+        if not np.isfinite(matrix).all():
+            raise ValueError("interaction: not finite")
+        self._check_likelihood(theta, matrix, "interaction: ")
         return self._from_prior(star, theta, matrix)
+
+    def _check_likelihood(self, theta: FloatArray, interaction: FloatArray, what: str) -> None:
+        broken = self.rule.outside(self.observable, self.latent, theta, interaction)
+        if broken is not None:
+            raise ValueError(f"{what}{broken[1]}")
 
     def _from_prior(
         self, prior: FloatArray, theta: FloatArray, interaction: FloatArray
@@ -301,9 +307,7 @@ class Harmonium(ExponentialFamily):
         )
         return Completed(log_marginal, self._join(statistic, latent, cross))
 
-    def _complete_by_row(
-        self, natural: FloatArray, x: FloatArray, observed: Indices
-    ) -> Completed:
+    def _complete_by_row(self, natural: FloatArray, x: FloatArray, observed: Indices) -> Completed:
         """What the pass does with a row, as an average over that row alone."""
         prepared = self._prepare(natural[None])
         stack = prepared if len(observed) == self.n_observed else prepared.restrict(observed)
@@ -357,9 +361,7 @@ class Harmonium(ExponentialFamily):
 
     def check_table(self, x: object, name: str = "x") -> FloatArray:
         """Return data (n, n_observed) as float64, NaN where missing; ValueError off the support."""
-        table = as_table(
-            x, name=name, missing=True, empty_columns=True, n_features=self.n_observed
-        )
+        table = as_table(x, name=name, missing=True, empty_columns=True, n_features=self.n_observed)
         leaf = self.observable
         while isinstance(leaf, Harmonium):
             leaf = leaf.observable
@@ -375,7 +377,7 @@ class Harmonium(ExponentialFamily):
         """Return the average of E[(s_X, s_Z, s_X s_Z) | x] over the rows, (dimension,) (Eq. 25)."""
         prepared = self.prepare(natural)
         source = as_source(self.check_table(x), weights)
-        return prepared.mean(expectation(prepared, source).sums)[0]
+        return np.asarray(prepared.mean(expectation(prepared, source).sums)[0])
 
     def to_parameters(self, natural: object) -> Any:
         """Return people's parameters of the model, as its rule names them."""
@@ -388,5 +390,12 @@ class Harmonium(ExponentialFamily):
         """Return natural parameters from people's parameters, as the rule names them."""
         prior, theta, interaction = self.rule.from_parameters(
             self.observable, self.latent, **parameters
+        )
+        # valid parts whose difference, which is what the vector holds, has rounded
+        self._check_likelihood(
+            theta,
+            interaction,
+            "parameters: too far apart for one vector of natural parameters: "
+            "shift and scale the data first; ",
         )
         return self._from_prior(prior, theta, interaction)

@@ -79,7 +79,9 @@ class _LinearEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         self.mean_ = fitted.references[0]
         noise = fitted.noise.covariances[0]
         loadings = fitted.loadings[0] @ np.linalg.cholesky(prior.matrices[0])
-        self.components_ = rotate(loadings, np.broadcast_to(noise, self.mean_.shape), self._rotation())
+        self.components_ = rotate(
+            loadings, np.broadcast_to(noise, self.mean_.shape), self._rotation()
+        )
         self.noise_variance_ = noise if self._noise == "diagonal" else float(noise[0])
         self.converged_ = result.converged
         # the direct solution that EM starts from counts as one

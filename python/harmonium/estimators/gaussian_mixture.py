@@ -245,7 +245,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # unt
             base = model.prepare(
                 model.from_parameters(
                     mean=np.zeros((k, d)),
-                    covariance=np.eye(d) if self.covariance_type in ("full", "tied") else 1.0
+                    covariance=np.eye(d)
+                    if self.covariance_type in ("full", "tied")
+                    else 1.0
                     if self.covariance_type == "spherical"
                     else np.ones(d),
                 )

@@ -12,7 +12,9 @@ from harmonium.validation import FloatArray
 
 #: Densities underflow and squares overflow by right; what is not a number is an error afterwards.
 _QUIET: dict[str, Any] = {"over": "ignore", "under": "ignore", "invalid": "ignore"}
-_OVERFLOW = "x: squares of its values overflow float64 under this model; shift and scale the columns"
+_OVERFLOW = (
+    "x: squares of its values overflow float64 under this model; shift and scale the columns"
+)
 
 
 @dataclass(frozen=True)

@@ -130,9 +130,7 @@ class Boltzmann(ExponentialFamily):
         return energies
 
     def _log_partition(self, natural: FloatArray) -> FloatArray:
-        return _by_blocks(
-            natural, 2**self.n, lambda part: logsumexp(self._energies(part), -1)
-        )
+        return _by_blocks(natural, 2**self.n, lambda part: logsumexp(self._energies(part), -1))
 
     def _probabilities(self, natural: FloatArray) -> FloatArray:
         energies = self._energies(natural)
@@ -191,7 +189,7 @@ class Boltzmann(ExponentialFamily):
         shares = np.ones(len(x)) if weights is None else weights
         mean = shares @ self._statistic(x) / shares.sum()
         start = BoltzmannPrepared(self, self._independent(mean)[None])
-        return start.maximise(np.concatenate([[1.0], mean])[None], notes).natural[0]
+        return np.asarray(start.maximise(np.concatenate([[1.0], mean])[None], notes).natural[0])
 
     def _independent(self, mean: FloatArray) -> FloatArray:
         """The machine of independent units with the same activities: where Newton starts."""
@@ -242,7 +240,7 @@ class Boltzmann(ExponentialFamily):
         matrix[..., i, j] = matrix[..., j, i] = natural[..., self.n :]
         return matrix
 
-    def _outside(self, natural: FloatArray) -> tuple[Any, str] | None:  # noqa: ARG002 - every point
+    def _outside(self, natural: FloatArray) -> tuple[Any, str] | None:
         return None
 
     def _on_boundary(self, mean: FloatArray) -> tuple[Any, str] | None:
@@ -258,9 +256,7 @@ class Boltzmann(ExponentialFamily):
         return mean if self._on_boundary(mean) is None else self._drawn_inside(mean)
 
     def _drawn_inside(self, mean: FloatArray) -> FloatArray:
-        fair = np.concatenate(
-            [np.full(self.n, 0.5), np.full(self.dimension - self.n, 0.25)]
-        )
+        fair = np.concatenate([np.full(self.n, 0.5), np.full(self.dimension - self.n, 0.25)])
         return (1 - BOUNDARY_SHARE) * mean + BOUNDARY_SHARE * fair
 
     def _check_support(self, x: FloatArray, name: str) -> None:

@@ -75,7 +75,7 @@ class Categorical(ExponentialFamily):
         return np.exp(self._log_probabilities(natural)[..., 1:])
 
     def _to_natural(self, mean: FloatArray) -> FloatArray:
-        return np.log(mean) - np.log1p(-mean.sum(-1, keepdims=True))
+        return np.asarray(np.log(mean) - np.log1p(-mean.sum(-1, keepdims=True)))
 
     def _fisher_information(self, natural: FloatArray) -> FloatArray:
         p = self._to_mean(natural)
@@ -86,10 +86,10 @@ class Categorical(ExponentialFamily):
         uniform = rng.random((*natural.shape[:-1], 1)) * cumulative[..., -1:]
         return np.asarray((uniform >= cumulative[..., :-1]).sum(-1, keepdims=True), dtype=float)
 
-    def _complete(self, natural: FloatArray, x: FloatArray, observed: Indices) -> Completed:  # noqa: ARG002 - one column: what is incomplete is unknown
+    def _complete(self, natural: FloatArray, x: FloatArray, observed: Indices) -> Completed:
         return Completed(np.zeros(len(x)), np.repeat(self._to_mean(natural)[None], len(x), 0))
 
-    def _outside(self, natural: FloatArray) -> tuple[Any, str] | None:  # noqa: ARG002 - every point
+    def _outside(self, natural: FloatArray) -> tuple[Any, str] | None:
         return None
 
     def _on_boundary(self, mean: FloatArray) -> tuple[Any, str] | None:
@@ -122,9 +122,7 @@ class Categorical(ExponentialFamily):
         """Return natural parameters of ``probabilities`` (..., n_categories), all above zero."""
         p = as_floats(probabilities, name="probabilities")
         if p.ndim == 0 or p.shape[-1] != self.n_categories:
-            raise ValueError(
-                f"probabilities: shape {p.shape}, expected (..., {self.n_categories})"
-            )
+            raise ValueError(f"probabilities: shape {p.shape}, expected (..., {self.n_categories})")
         rows = check_simplex(p.reshape(-1, self.n_categories), name="probabilities")
         return self._from_log_probabilities(np.log(rows).reshape(p.shape))
 

@@ -132,7 +132,7 @@ class Normal(ExponentialFamily):
             return pack_lower(second)
         diagonal = np.diagonal(second, axis1=-2, axis2=-1)
         if self.covariance == "isotropic":
-            return diagonal.sum(-1, keepdims=True)
+            return np.asarray(diagonal.sum(-1, keepdims=True))
         return np.asarray(diagonal)
 
     # ------------------------------------------------------------------------------ the family
@@ -207,9 +207,10 @@ class Normal(ExponentialFamily):
         def pick(a: Any, b: Any) -> FloatArray:
             return np.asarray(c[..., a[:, None], b[None, :]])
 
-        cross = pick(np.arange(self.n), i) * m[..., None, j] + pick(np.arange(self.n), j) * m[
-            ..., None, i
-        ]
+        cross = (
+            pick(np.arange(self.n), i) * m[..., None, j]
+            + pick(np.arange(self.n), j) * m[..., None, i]
+        )
         square = (
             pick(i, i) * pick(j, j)
             + pick(i, j) * pick(j, i)
@@ -271,10 +272,8 @@ class Normal(ExponentialFamily):
 
     def _on_boundary(self, mean: FloatArray) -> tuple[Any, str] | None:
         covariance = self._central(mean)[1]
-        if self.covariance == "full":
-            mask = ~positive_definite(covariance)
-        else:
-            mask = ~(covariance > 0).all(-1)
+        full = self.covariance == "full"
+        mask: Any = ~(positive_definite(covariance) if full else (covariance > 0).all(-1))
         return (mask, "the covariance must be positive definite") if np.any(mask) else None
 
     def _inside(self, mean: FloatArray) -> FloatArray:
@@ -300,7 +299,7 @@ class Normal(ExponentialFamily):
         spread = np.sqrt(shares @ (x - centre) ** 2 / shares.sum())
         covariance = self._shape.of_scale(np.where(spread > 0, spread, 1.0))
         start = NormalPrepared(self, centre[None], covariance[None], spread)
-        return start.maximise(start.accumulate(x, shares[:, None]), notes).natural[0]
+        return np.asarray(start.maximise(start.accumulate(x, shares[:, None]), notes).natural[0])
 
     def _check_support(self, x: FloatArray, name: str) -> None:
         """Every row is in the support; beyond 1e75 squares would not be numbers."""
@@ -375,7 +374,9 @@ class Normal(ExponentialFamily):
                 spread = spread[..., None, None] if spread.ndim == 0 else spread[..., None]
             matrix = check_positive_definite(spread, name="covariance")
             if matrix.shape[-1] != self.n:
-                raise ValueError(f"covariance: shape {matrix.shape}, expected (..., {self.n}, {self.n})")
+                raise ValueError(
+                    f"covariance: shape {matrix.shape}, expected (..., {self.n}, {self.n})"
+                )
             batch = np.broadcast_shapes(centre.shape[:-1], matrix.shape[:-2])
             centre = np.broadcast_to(centre, (*batch, self.n))
             return self._from_mean_and_covariance(

@@ -29,13 +29,14 @@ class NormalFamily(Protocol):
     """What the stack asks of :class:`~harmonium.families.normal.Normal`."""
 
     @property
-    def n(self) -> int: ...
+    def n(self) -> int:
+        """Dimension."""
+
     @property
     def _shape(self) -> "Shape": ...
-    def _from_mean_and_covariance(
-        self, mean: FloatArray, covariance: FloatArray
-    ) -> FloatArray: ...
-    def pack_moments(self, first: FloatArray, second: FloatArray) -> FloatArray: ...
+    def _from_mean_and_covariance(self, mean: FloatArray, covariance: FloatArray) -> FloatArray: ...
+    def pack_moments(self, first: FloatArray, second: FloatArray) -> FloatArray:
+        """Mean parameters of first and second moments."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ def natural_scale(factor: FloatArray) -> None:
 def overall_scale(means: FloatArray, variances: FloatArray) -> FloatArray:
     """Standard deviations (n,) of the even mixture of a stack: the scale of its data."""
     spread = means - means.mean(0)
-    return np.sqrt((variances + spread**2).mean(0))
+    return np.asarray(np.sqrt((variances + spread**2).mean(0)))
 
 
 def whitened_gaps(
@@ -244,7 +245,10 @@ class NormalPrepared(Prepared):
         rest = full[np.ix_(every, missing, missing)]
         if self.family._shape.name != "full" or not len(observed):
             return missing, np.zeros((self.count, len(missing), len(observed))), rest
-        inner, across = full[np.ix_(every, observed, observed)], full[np.ix_(every, missing, observed)]
+        inner, across = (
+            full[np.ix_(every, observed, observed)],
+            full[np.ix_(every, missing, observed)],
+        )
         regression = across @ inverse(inner)
         return missing, regression, rest - regression @ across.swapaxes(-1, -2)
 
@@ -310,9 +314,9 @@ class NormalPrepared(Prepared):
             weight, n, shape = sums[heavy, 0], self.family.n, self.family._shape
             moved = sums[heavy, 1 : 1 + n] / weight[:, None]
             means[heavy] += moved
-            covariances[heavy] = shape.from_sums(
-                sums[heavy, 1 + n :], weight, n
-            ) - shape.square_of(moved)
+            covariances[heavy] = shape.from_sums(sums[heavy, 1 + n :], weight, n) - shape.square_of(
+                moved
+            )
         return means, covariances
 
     def residual(self, sums: FloatArray) -> float:
@@ -325,7 +329,7 @@ class NormalPrepared(Prepared):
         heavy = np.flatnonzero(sums[:, 0] > 0)
         if total <= 0 or not len(heavy):
             return 0.0
-        n, shape = self.family.n, self.family._shape
+        shape = self.family._shape
         means, covariances = self.central(sums)
         moved = means - self.means
         covariances[heavy] = shape.inside(

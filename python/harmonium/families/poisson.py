@@ -11,7 +11,6 @@ from harmonium.families.base import LOG_FLOOR
 from harmonium.families.independent import IndependentFamily
 from harmonium.validation import FloatArray, as_count, as_floats, check_counts
 
-
 _LARGEST_RATE = float(np.exp(700.0))
 #: Up to this rate the law is summed, beyond an asymptotic series is exact.
 _SUMMED_TO = 50.0

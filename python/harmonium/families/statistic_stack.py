@@ -24,9 +24,13 @@ class StatisticFamily(Protocol):
     """What the stack asks of a family: see :class:`~harmonium.families.base.ExponentialFamily`."""
 
     @property
-    def dimension(self) -> int: ...
+    def dimension(self) -> int:
+        """Length of natural and mean vectors."""
+
     @property
-    def n_features(self) -> int: ...
+    def n_features(self) -> int:
+        """Columns of an observation."""
+
     def _statistic(self, x: FloatArray) -> FloatArray: ...
     def _log_base_measure(self, x: FloatArray) -> FloatArray: ...
     def _log_partition(self, natural: FloatArray) -> FloatArray: ...
@@ -37,8 +41,11 @@ class StatisticFamily(Protocol):
     def _complete(self, natural: FloatArray, x: FloatArray, observed: _Indices) -> Any: ...
     def _kernel(self, natural: FloatArray) -> Any: ...
     def _sample(self, natural: FloatArray, rng: np.random.Generator) -> FloatArray: ...
-    def affine(self, natural: object, shift: object, scale: object) -> FloatArray: ...
-    def check_natural(self, natural: object, name: str = ...) -> FloatArray: ...
+    def affine(self, natural: object, shift: object, scale: object) -> FloatArray:
+        """Return the natural parameters of ``shift + scale * X``."""
+
+    def check_natural(self, natural: object, name: str = ...) -> FloatArray:
+        """Return natural parameters; ValueError outside the domain."""
 
 
 class StatisticPrepared(Prepared):
@@ -162,7 +169,9 @@ class _CompletedStack(Restricted):
 
     def accumulate(self, x: FloatArray, weights: FloatArray) -> FloatArray:
         """Return the sums, the missing at their conditional expectation."""
-        rows = [w @ c.expected_statistic for w, c in zip(weights.T, self._completed(x), strict=True)]
+        rows = [
+            w @ c.expected_statistic for w, c in zip(weights.T, self._completed(x), strict=True)
+        ]
         return np.column_stack([weights.sum(0), np.stack(rows)])
 
 
@@ -194,5 +203,3 @@ class StatisticTilted(Tilted):
         """Return the sums of posterior expectations."""
         means = self._family._to_mean(self._posterior(shifts))
         return np.column_stack([weights.sum(0), np.einsum("nk,nki->ki", weights, means)])
-
-

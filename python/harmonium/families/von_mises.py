@@ -125,7 +125,7 @@ class VonMises(IndependentFamily):
         # a little below the most, which scaling the two sides may round up to
         most = self._MOST_LENGTH - np.finfo(float).eps
         factor = np.where(length > self._MOST_LENGTH, most / np.maximum(length, most), 1.0)
-        return mean * np.concatenate([factor, factor], -1)
+        return np.asarray(mean * np.concatenate([factor, factor], -1))
 
     def _check_support(self, x: FloatArray, name: str) -> None:
         check_angles(x, name)

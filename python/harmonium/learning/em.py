@@ -68,9 +68,7 @@ class _Work:
         self._summary = prepared.summarise(source)
         self._adjust = adjust
 
-    def look(
-        self, prepared: Prepared, iteration: int, notes: frozenset[str]
-    ) -> Step:
+    def look(self, prepared: Prepared, iteration: int, notes: frozenset[str]) -> Step:
         """The E-step: the point with its likelihood, residual and sums."""
         if self._summary is not None:
             totals: Totals = self._summary.expectation(prepared)
@@ -123,9 +121,7 @@ def _accelerated(work: _Work, prepared: Prepared) -> Iterator[Step]:
         yield step
 
 
-def _jump(
-    work: _Work, step: Step, coordinates: FloatArray, iteration: int
-) -> Step | None:
+def _jump(work: _Work, step: Step, coordinates: FloatArray, iteration: int) -> Step | None:
     """The point at these coordinates, if there is one and it is at least as likely."""
     if not np.isfinite(coordinates).all():
         return None

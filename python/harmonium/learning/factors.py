@@ -35,9 +35,7 @@ def principal_factors(deviation: FloatArray, width: int) -> Factors:
     return Factors(loadings, np.full(n, noise))
 
 
-def maximum_likelihood_factors(
-    deviation: FloatArray, width: int, least: float = 1e-12
-) -> Factors:
+def maximum_likelihood_factors(deviation: FloatArray, width: int, least: float = 1e-12) -> Factors:
     """Return the most likely loadings and noise variances, each at least ``least`` of its column's.
 
     Given noise variances psi the best loadings are ``psi^(1/2) V (L - 1)^(1/2)`` with V and L the
@@ -48,7 +46,7 @@ def maximum_likelihood_factors(
     scale = np.sqrt((deviation**2).mean(0))
     scale = np.where(scale > 0, scale, 1.0)
     # R with RT R the correlation matrix: singular values keep the digits that its products lose
-    root = np.linalg.qr(deviation / scale / np.sqrt(rows), mode="r")
+    root: FloatArray = np.asarray(np.linalg.qr(deviation / scale / np.sqrt(rows), mode="r"))
 
     def decompose(log_noise: FloatArray) -> tuple[FloatArray, FloatArray]:
         _, singular, directions = np.linalg.svd(

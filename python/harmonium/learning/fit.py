@@ -70,7 +70,7 @@ class Fit:
     @cached_property
     def natural(self) -> FloatArray:
         """The natural parameters (dimension,) in the data's own units."""
-        return self.in_units.natural[0]
+        return np.asarray(self.in_units.natural[0])
 
     @cached_property
     def in_units(self) -> Prepared:
@@ -183,7 +183,9 @@ def fit(
             prepared = _initial(model, initial, standard)
         else:
             prepared = start(model, sample_rows(source), rng, sharing)
-        fitted = _run(model, prepared, source, standard, max_iter, tol, accelerate, adjust, callback)
+        fitted = _run(
+            model, prepared, source, standard, max_iter, tol, accelerate, adjust, callback
+        )
         if best is None or fitted.history[-1] < best.history[-1]:
             best = fitted
         del attempt
@@ -276,10 +278,7 @@ def _data(model: ExponentialFamily, x: object, weights: object = None) -> Source
 
 
 def _initial(model: ExponentialFamily, initial: object, standard: Standardisation) -> Prepared:
-    if isinstance(initial, Prepared):
-        prepared = initial
-    else:
-        prepared = model.prepare(initial)
+    prepared = initial if isinstance(initial, Prepared) else model.prepare(initial)
     if prepared.count != 1:
         raise ValueError(f"initial: one point, not {prepared.count}")
     if standard.is_identity:

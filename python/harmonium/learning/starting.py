@@ -66,14 +66,14 @@ def share_rows(
     distinct = len(np.unique(x, axis=0))
     if sharing == "kmeans" and distinct >= n_components:
         means = KMeans(n_components, n_init=1, random_state=seed)
-        return np.eye(n_components)[means.fit(x, sample_weight=weights).labels_]
+        return np.asarray(np.eye(n_components)[means.fit(x, sample_weight=weights).labels_])
     if sharing == "random_from_data" or distinct < n_components:
         chosen = rng.choice(n, n_components, replace=n < n_components, p=weights / weights.sum())
         centres = x[chosen]
     else:
         centres, _ = kmeans_plusplus(x, n_components, sample_weight=weights, random_state=seed)
     distance = np.stack([((x - c) ** 2).sum(-1) for c in centres], -1)
-    return np.eye(n_components)[distance.argmin(-1)]
+    return np.asarray(np.eye(n_components)[distance.argmin(-1)])
 
 
 def embedding(family: ExponentialFamily, sample: Sample) -> Sample:
@@ -195,7 +195,8 @@ def join(parts: list[Any]) -> Prepared:
             noise,
             join([p.prior for p in parts]),
         )
-    return first.family._prepare(np.concatenate([p.natural for p in parts]))
+    family: ExponentialFamily = first.family
+    return family._prepare(np.concatenate([p.natural for p in parts]))
 
 
 def _start_linear(

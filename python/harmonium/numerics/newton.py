@@ -37,7 +37,8 @@ def match_mean(
         slope = float(gradient @ step)
         length = 1.0
         best = float(np.abs(gradient).max())
-        while length > 1e-10:
+        shortest = 1e-13 * max(1.0, float(np.abs(natural).max()))
+        while length * float(np.abs(step).max()) > shortest:
             candidate = natural - length * step
             new_value, new_gradient, new_hessian = _dual(oracle, candidate, mean)
             resolution = 8 * np.finfo(float).eps * max(1.0, abs(value))
@@ -46,7 +47,7 @@ def match_mean(
             level = abs(new_value - value) <= resolution
             if decreases or (level and float(np.abs(new_gradient).max()) < best):
                 break
-            length /= 2
+            length /= 2 if np.isfinite(new_value) else 16
         else:
             break
         natural, value, gradient, hessian = candidate, new_value, new_gradient, new_hessian
@@ -69,6 +70,8 @@ def _newton_step(hessian: FloatArray, gradient: FloatArray) -> FloatArray:
             root = np.linalg.cholesky(scaled + load * np.eye(len(scale)))
         except np.linalg.LinAlgError:
             load = max(10 * load, 1e-14)
+            if load > 1e6:  # no curvature to go by
+                return np.asarray(gradient / scale**2)
             continue
         inner = np.linalg.solve(root, gradient / scale)
         return np.asarray(np.linalg.solve(root.T, inner) / scale)

@@ -50,7 +50,7 @@ def whitening(covariance: FloatArray) -> FloatArray:
 def positive_definite(matrix: FloatArray) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """Return (...), whether :func:`whitening` has a factor of each of (..., n, n) matrices."""
     diagonal = np.diagonal(matrix, axis1=-2, axis2=-1)
-    above = (diagonal > 0).all(-1)
+    above = np.asarray((diagonal > 0).all(-1))
     scale = np.sqrt(np.where(above[..., None], diagonal, np.inf))
     correlation = np.where(
         above[..., None, None], matrix / outer(scale, scale), np.eye(matrix.shape[-1])

@@ -36,9 +36,7 @@ class ConjugationRule(ABC):
         """ValueError, saying why, for a pair of families that the rule does not conjugate."""
 
     @abstractmethod
-    def blocks(
-        self, observable: ExponentialFamily, latent: ExponentialFamily
-    ) -> tuple[Block, ...]:
+    def blocks(self, observable: ExponentialFamily, latent: ExponentialFamily) -> tuple[Block, ...]:
         """Which statistics meet."""
 
     @abstractmethod

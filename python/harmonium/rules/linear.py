@@ -36,7 +36,9 @@ class LinearRule(ConjugationRule):
     def check(self, observable: ExponentialFamily, latent: ExponentialFamily) -> None:
         """ValueError unless observable and latent are as the theorem asks."""
         if not isinstance(observable, Normal):
-            raise ValueError(f"observable: a linear Gaussian model's is a Normal, not {observable!r}")
+            raise ValueError(
+                f"observable: a linear Gaussian model's is a Normal, not {observable!r}"
+            )
         if not latent.leading.holds_products:
             raise ValueError(
                 f"latent: {latent!r} does not hold every product z_i z_j in its statistic, so its "
@@ -44,9 +46,7 @@ class LinearRule(ConjugationRule):
                 "harmonium on one of them"
             )
 
-    def blocks(
-        self, observable: ExponentialFamily, latent: ExponentialFamily
-    ) -> tuple[Block, ...]:
+    def blocks(self, observable: ExponentialFamily, latent: ExponentialFamily) -> tuple[Block, ...]:
         """x meets z."""
         return (Block(observable.location, np.arange(latent.leading.n_features)),)
 
@@ -76,7 +76,9 @@ class LinearRule(ConjugationRule):
         mean, covariance = observable._mean_and_covariance(theta)
         return observable._shape.matrices(covariance, observable.n), mean
 
-    def _moments(self, latent: ExponentialFamily, mean: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def _moments(
+        self, latent: ExponentialFamily, mean: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
         leading: Any = latent.leading
         first, second = leading.location_moments(mean[..., : leading.dimension])
         return first, second
@@ -136,9 +138,9 @@ class LinearRule(ConjugationRule):
     def outside(
         self,
         observable: ExponentialFamily,
-        latent: ExponentialFamily,  # noqa: ARG002 - the prior is looked at apart
+        latent: ExponentialFamily,
         theta: FloatArray,
-        interaction: FloatArray,  # noqa: ARG002 - any will do
+        interaction: FloatArray,
     ) -> tuple[Any, str] | None:
         """The noise must be a normal."""
         return observable._outside(theta)
@@ -162,7 +164,7 @@ class LinearRule(ConjugationRule):
 
     def posterior_of_partial(
         self,
-        observable: ExponentialFamily,  # noqa: ARG002 - within the prepared model
+        observable: ExponentialFamily,
         latent: ExponentialFamily,
         prepared: Prepared,
         prior: FloatArray,
@@ -180,7 +182,8 @@ class LinearRule(ConjugationRule):
             shift = (x - prepared.noise.means[0, observed]) @ pull.T
             precision = pull @ loading
             points[:, : leading.dimension] += leading.pack_quadratic(
-                shift, np.broadcast_to(-0.25 * (precision + precision.T), (len(x), *precision.shape))
+                shift,
+                np.broadcast_to(-0.25 * (precision + precision.T), (len(x), *precision.shape)),
             )
         return points
 
@@ -214,7 +217,7 @@ class LinearRule(ConjugationRule):
         loadings = as_floats(parameters["loadings"], name="loadings")
         expected = (observable.n, latent.leading.n_features)
         if loadings.shape[-2:] != expected:
-            raise ValueError(f"loadings: shape {loadings.shape}, expected (..., {expected[0]}, {expected[1]})")
+            raise ValueError(f"loadings: shape {loadings.shape}, expected (..., *{expected})")
         prior = parameters.get("prior")
         if prior is None:
             if not isinstance(latent, Normal):

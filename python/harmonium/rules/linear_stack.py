@@ -66,22 +66,16 @@ class LinearPrepared(Prepared):
         rho = leading.pack_quadratic(location, 0.25 * (precision + precision.swapaxes(-1, -2)))
         prior = self.prior.natural.copy()
         prior[:, : rho.shape[-1]] -= rho
-        return np.concatenate(
-            [theta, prior, pull.swapaxes(-1, -2).reshape(self.count, -1)], -1
-        )
+        return np.concatenate([theta, prior, pull.swapaxes(-1, -2).reshape(self.count, -1)], -1)
 
     def _tilted(self, member: int, precision: FloatArray) -> Tilted:
         leading: Any = self.latent_family.leading
-        delta = leading.pack_quadratic(
-            np.zeros(self.width), -0.25 * (precision + precision.T)
-        )
+        delta = leading.pack_quadratic(np.zeros(self.width), -0.25 * (precision + precision.T))
         return self.prior.take(np.array([member])).tilted(delta, slice(0, self.width))
 
     def _members(self) -> list["_Member"]:
         pull, precision = self._pulls()
-        return [
-            _Member(self, k, pull[k], self._tilted(k, precision[k])) for k in range(self.count)
-        ]
+        return [_Member(self, k, pull[k], self._tilted(k, precision[k])) for k in range(self.count)]
 
     def log_base_measure(self, x: FloatArray) -> FloatArray:
         """Zero: within the noise's log density."""
@@ -160,12 +154,12 @@ class LinearPrepared(Prepared):
             left = second - shape.square_of(x_moved) - _explained(shape.name, loading, xz, zz)
             loadings[k] = loading
             means[k] = self.references[k] + x_moved - loading @ (self.centres[k] + z_moved)
-            covariances[k] = _floored_noise(shape.name, left, self._noise_floor(k, own[k]), notes)
+            covariances[k] = _floored_noise(shape.name, left, self._noise_floor(own[k]), notes)
         noise = NormalPrepared(self.observable, means, covariances, self.noise.scale)
         prior = self.prior.maximise(latent, notes)
         return LinearPrepared(self.observable, self.latent_family, loadings, noise, prior)
 
-    def _noise_floor(self, member: int, own: FloatArray) -> FloatArray:
+    def _noise_floor(self, own: FloatArray) -> FloatArray:
         """Least standard deviations (n,) of the noise: relative to those of the columns."""
         n, shape = self.observable.n, self.observable._shape
         second = shape.from_sums(own[None, 1 + n :], own[:1], n)[0]
@@ -221,16 +215,14 @@ class LinearPrepared(Prepared):
             first = (own[k, 1 : 1 + n] - loading @ z.first) / weight
             across = (cross[k] - loading @ z.second) / weight
             second = shape.from_sums(own[k : k + 1, 1 + n :], weight[None], n)[0]
-            left = second - _explained(
-                shape.name, loading, cross[k] / weight, z.second / weight
-            )
+            left = second - _explained(shape.name, loading, cross[k] / weight, z.second / weight)
             factor = self.noise.factors[k]
             spread = np.sqrt(np.maximum(np.diagonal(z.second) / weight, 1e-300))
             if shape.name == "full":
                 slopes = factor @ across / spread
             else:
                 slopes = across * factor[0][:, None] / spread
-            noise = _floored_noise(shape.name, left, self._noise_floor(k, own[k]), set())
+            noise = _floored_noise(shape.name, left, self._noise_floor(own[k]), set())
             gap = whitened_gaps(shape.name, factor, first, noise)
             worst = max(worst, share * max(gap, float(np.abs(slopes).max(initial=0.0))))
         return worst
@@ -333,7 +325,7 @@ class LinearPrepared(Prepared):
 
     def location_mean(self) -> FloatArray:
         """Return the means of x."""
-        return self.references
+        return np.asarray(self.references)
 
     def location_moments(self, member: int, sums: FloatArray, centre: FloatArray) -> Moments:
         """Return the moments of x about ``centre``."""
@@ -586,7 +578,9 @@ def _regression(across: FloatArray, within: FloatArray, notes: set[str]) -> Floa
     except np.linalg.LinAlgError:
         pass
     notes.add("latent coordinates do not vary independently; the least loadings were taken")
-    return np.asarray((across / scale) @ np.linalg.pinv(scaled, rcond=1e-12, hermitian=True) / scale)
+    return np.asarray(
+        (across / scale) @ np.linalg.pinv(scaled, rcond=1e-12, hermitian=True) / scale
+    )
 
 
 def _explained(
@@ -600,9 +594,7 @@ def _explained(
     return np.asarray(diagonal if shape == "diagonal" else diagonal.mean(keepdims=True))
 
 
-def _floored_noise(
-    shape: str, left: FloatArray, floor: FloatArray, notes: set[str]
-) -> FloatArray:
+def _floored_noise(shape: str, left: FloatArray, floor: FloatArray, notes: set[str]) -> FloatArray:
     """Noise covariances with variances of at least ``floor`` squared, and positive definite."""
     limits = floor**2
     if shape == "full":

@@ -52,9 +52,7 @@ class MixtureRule(ConjugationRule):
                 f"{observable!r} has none"
             )
 
-    def blocks(
-        self, observable: ExponentialFamily, latent: ExponentialFamily
-    ) -> tuple[Block, ...]:
+    def blocks(self, observable: ExponentialFamily, latent: ExponentialFamily) -> tuple[Block, ...]:
         """Every statistic that categories move, with every category but 0."""
         return (Block(self._rows(observable), np.arange(latent.dimension)),)
 
@@ -76,7 +74,7 @@ class MixtureRule(ConjugationRule):
     def conjugation_parameters(
         self,
         observable: ExponentialFamily,
-        latent: ExponentialFamily,  # noqa: ARG002 - one for all
+        latent: ExponentialFamily,
         theta: FloatArray,
         interaction: FloatArray,
     ) -> Conjugation:
@@ -102,7 +100,7 @@ class MixtureRule(ConjugationRule):
     def regress(
         self,
         observable: ExponentialFamily,
-        latent: ExponentialFamily,  # noqa: ARG002 - its weights are in the means
+        latent: ExponentialFamily,
         observable_mean: FloatArray,
         latent_mean: FloatArray,
         cross: FloatArray,
@@ -140,7 +138,7 @@ class MixtureRule(ConjugationRule):
     def outside(
         self,
         observable: ExponentialFamily,
-        latent: ExponentialFamily,  # noqa: ARG002 - one for all
+        latent: ExponentialFamily,
         theta: FloatArray,
         interaction: FloatArray,
     ) -> tuple[Any, str] | None:
@@ -171,8 +169,8 @@ class MixtureRule(ConjugationRule):
 
     def posterior_of_partial(
         self,
-        observable: ExponentialFamily,  # noqa: ARG002 - within the prepared model
-        latent: ExponentialFamily,  # noqa: ARG002
+        observable: ExponentialFamily,
+        latent: ExponentialFamily,
         prepared: Prepared,
         prior: FloatArray,
         x: FloatArray,
@@ -200,9 +198,9 @@ class MixtureRule(ConjugationRule):
     def from_parameters(
         self, observable: ExponentialFamily, latent: ExponentialFamily, **parameters: object
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """From ``weights`` (..., K) and the components' parameters by name, or ``components``,
+        """From ``weights`` (..., K), even by default, and the components' parameters.
 
-        natural parameters (..., K, dimension).
+        These by their names, or as ``components``: natural parameters (..., K, dimension).
         """
         weights = parameters.pop("weights", None)
         assert isinstance(latent, Categorical)

@@ -155,7 +155,11 @@ class MixturePrepared(Prepared):
         gap = np.abs(self._shares_of(parts) - weights)
         spread = np.sqrt(np.maximum(weights * (1 - weights), np.finfo(float).eps * weights))
         share = np.sqrt(heavy.sum(-1, keepdims=True) / total)
-        own = float((share * gap / np.maximum(spread, 1e-300)).max()) if self.n_components > 1 else 0.0
+        own = (
+            float((share * gap / np.maximum(spread, 1e-300)).max())
+            if self.n_components > 1
+            else 0.0
+        )
         if len(self.rows) < self.observable.dimension:
             return max(own, self._tied_residual(parts))
         return max(own, self.components.residual(parts))
@@ -169,6 +173,8 @@ class MixturePrepared(Prepared):
         for j in range(self.count):
             members = np.arange(j * self.n_components, (j + 1) * self.n_components)
             sums, own = parts[members], stack.take(members)
+            if sums[:, 0].sum() <= 0:
+                continue
             pooled = own.maximise_tied(sums, set())
             still = np.zeros(stack.family.n)
             share = float(np.sqrt(max(sums[:, 0].sum(), 0.0) / total))
@@ -195,7 +201,9 @@ class MixturePrepared(Prepared):
 
     def take(self, members: Indices) -> "MixturePrepared":
         """Return the stack of these members."""
-        inner = (np.asarray(members)[:, None] * self.n_components + np.arange(self.n_components)).ravel()
+        inner = (
+            np.asarray(members)[:, None] * self.n_components + np.arange(self.n_components)
+        ).ravel()
         return MixturePrepared(
             self.observable, self.log_weights[members], self.components.take(inner), self.rows
         )
@@ -229,7 +237,7 @@ class MixturePrepared(Prepared):
     def location_mean(self) -> FloatArray:
         """Return the mixtures' means of the leading location."""
         means = self.components.location_mean().reshape(self.count, self.n_components, -1)
-        return np.einsum("jk,jki->ji", np.exp(self.log_weights), means)
+        return np.asarray(np.einsum("jk,jki->ji", np.exp(self.log_weights), means))
 
     def location_moments(self, member: int, sums: FloatArray, centre: FloatArray) -> Moments:
         """Return the moments about ``centre``, summed over the components."""
@@ -295,7 +303,7 @@ class _TiltedMixtures(Tilted):
         shares = self._shares(shifts)
         means = self._components.leading_mean(shifts)
         means = means.reshape(*shares.shape, means.shape[-1])
-        return np.einsum("njk,njki->nji", shares, means)
+        return np.asarray(np.einsum("njk,njki->nji", shares, means))
 
     def accumulate(self, shifts: FloatArray, weights: FloatArray) -> FloatArray:
         """Return the components' sums under their posterior shares."""
