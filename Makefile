@@ -6,7 +6,7 @@ RUST := $(shell find rust -name '*.rs')
 export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-rust test-python lint format bench wheel clean
+.PHONY: help demo test test-rust test-python lint format bench accuracy wheel clean
 
 help:  ## Show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -49,6 +49,9 @@ bench: .venv/.stamp  ## Kernel benchmarks, then the side-by-side runs against pe
 	cargo bench --bench kernels
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check threadpoolctl
 	$(BIN)/python benches/peers/expectation.py
+
+accuracy: .venv/.stamp  ## Every family against mpmath: writes docs/accuracy.md
+	$(BIN)/python benches/accuracy.py
 
 wheel: .venv/.stamp  ## Build the abi3 wheel into dist/
 	$(BIN)/maturin build --release --out dist

@@ -51,6 +51,12 @@ def test_unseen_categories_are_held_above_zero():
     np.testing.assert_allclose(logs, [np.log(0.5), -690, np.log(0.5), -690], rtol=1e-12)
 
 
+def test_the_warning_points_at_the_caller():
+    with pytest.warns(BoundaryWarning) as warned:
+        Categorical(2).maximum_likelihood([[1]])
+    assert [warning.filename for warning in warned] == [__file__]
+
+
 @pytest.mark.parametrize("seed", range(200))
 def test_an_unseen_category_zero(seed):
     # its mean is one less the others', which sum to one but for rounding
@@ -93,6 +99,8 @@ def test_what_is_refused():
         family.from_parameters(probabilities=[0.5, 0.4, 0.2])
     with pytest.raises(ValueError, match="probabilities"):
         family.from_parameters(probabilities=[0.5, 0.5, 0.0])
+    with pytest.raises(ValueError, match="probabilities"):
+        family.from_parameters(probabilities=[0.5, np.nan, 0.5])
     with pytest.raises(ValueError, match=r"x: .*0 to 2.*row 1"):
         family.log_density([0, 0], [[0], [3]])
     with pytest.raises(ValueError, match=r"numbered from 1"):

@@ -105,6 +105,10 @@ def test_what_is_refused():
     family = VonMises()
     with pytest.raises(ValueError, match="concentration: must be at least 0; got -1"):
         family.from_parameters(mean=0.0, concentration=-1.0)
+    with pytest.raises(ValueError, match="mean"):
+        family.from_parameters(mean=np.nan, concentration=1.0)
+    with pytest.raises(ValueError, match="concentration"):
+        family.from_parameters(mean=0.0, concentration=np.inf)
     with pytest.raises(ValueError, match="concentrations must not pass 1e12"):
         family.log_partition([1.1e12, 0.0])
     with pytest.raises(ValueError, match="angle"):

@@ -53,7 +53,7 @@ def kinds_of(family: ExponentialFamily, natural: FloatArray) -> list[Any]:
     """Return of each column how many values it has, "count", "angle", or, for real ones, its
 
     smallest standard deviation given all other columns.
-    """  # noqa: D205 - one sentence
+    """
     raise NotImplementedError(f"say what the columns of {family!r} run over")
 
 

@@ -162,7 +162,11 @@ CASES = [
         LinearGaussian(_diagonal(3), Mixture(Mixture(Normal(1), 2), 2)),
         LinearGaussian(_diagonal(2), Mixture(Mixture(Normal(1), 2), 2)),
     ),
-    _case("factors of clustered states", LinearGaussian(_diagonal(3), Mixture(Boltzmann(3), 2)), LinearGaussian(_diagonal(2), Mixture(Boltzmann(3), 2))),
+    _case(
+        "factors of clustered states",
+        LinearGaussian(_diagonal(3), Mixture(Boltzmann(3), 2)),
+        LinearGaussian(_diagonal(2), Mixture(Boltzmann(3), 2)),
+    ),
     _case("mixture of factors", Mixture(_FACTORS, 2), Mixture(_ONE_FACTOR, 2)),
     _case(
         "mixture of binary factors",

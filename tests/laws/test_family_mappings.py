@@ -12,11 +12,11 @@ from laws.family_cases import every_family
 from laws.scales import mean_condition, natural_condition, spread
 
 EPS = float(np.finfo(float).eps)
-few = settings(max_examples=15)
+many = settings(max_examples=40)
 
 
 @every_family
-@few
+@many
 @given(data=st.data())
 def test_natural_to_mean_and_back(case, data):
     natural = data.draw(case.any_point(case.reach))
@@ -31,7 +31,7 @@ def test_natural_to_mean_and_back(case, data):
 
 
 @every_family
-@few
+@many
 @given(data=st.data())
 def test_mean_to_natural_and_back(case, data):
     natural = data.draw(case.any_point())
@@ -50,7 +50,7 @@ def differences(function, natural, standard_deviations):
 
 
 @every_family
-@few
+@many
 @given(data=st.data())
 def test_mean_is_gradient_of_log_partition(case, data):
     family = case.family
@@ -63,7 +63,7 @@ def test_mean_is_gradient_of_log_partition(case, data):
 
 
 @every_family
-@few
+@many
 @given(data=st.data())
 def test_fisher_information_is_jacobian_of_mean(case, data):
     family = case.family
@@ -76,7 +76,7 @@ def test_fisher_information_is_jacobian_of_mean(case, data):
 
 
 @every_family
-@few
+@many
 @given(data=st.data())
 def test_fisher_information_is_symmetric_and_positive_semidefinite(case, data):
     fisher = case.family.fisher_information(data.draw(case.any_point(case.reach)))
@@ -147,6 +147,25 @@ def test_nothing_is_written_to(case):
     x.flags.writeable = False
     case.family.log_density(natural[0], x)
     case.family.complete(natural[0], x)
+
+
+@every_family
+def test_settings_of_numpy_change_nothing(case):
+    for points in (case.points(8, 10), case.extremes(8, 10)):
+        means = case.family.to_mean(case.points(8, 10))
+
+        def everything(points=points, means=means):
+            rows = case.family.sample(points, rng=0)
+            results = [getattr(case.family, name)(points) for name in MAPPINGS]
+            results += [rows, case.family.log_density(points, rows)]
+            results += [case.family.complete(points[0], rows).log_marginal]
+            return [*results, case.family.to_natural(means)]
+
+        plain = everything()
+        with np.errstate(all="raise"):
+            strict = everything()
+        for one, other in zip(plain, strict, strict=True):
+            np.testing.assert_array_equal(one, other)
 
 
 @every_family

@@ -116,7 +116,7 @@ class TestBits:
 
         def pieces() -> Iterator[tuple[FloatArray, FloatArray]]:
             assert whole.weights is not None
-            for start, stop in zip(cuts, cuts[1:] + [MANY], strict=True):
+            for start, stop in zip(cuts, [*cuts[1:], MANY], strict=True):
                 yield whole.x[start:stop], whole.weights[start:stop]
 
         source = FunctionSource(pieces, whole.n_features)

@@ -202,7 +202,7 @@ class TestShiftsAndScales:
         scale = np.full(case.model.n_observed, 2.0**-10)
         moved = prepared.affine(np.zeros(len(scale)), scale)
         expected = prepared.evaluate(x) - np.log(scale).sum()
-        np.testing.assert_allassert_close(moved.evaluate(scale * x), expected, rtol=1e-13, atol=1e-13)
+        np.testing.assert_allclose(moved.evaluate(scale * x), expected, rtol=1e-13, atol=1e-13)
 
 
 def test_models_differ_by_seed() -> None:

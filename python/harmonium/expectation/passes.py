@@ -168,6 +168,8 @@ def _kernel(prepared: Prepared, engine: str) -> Any:
 
 
 def _check(prepared: Prepared, source: Source) -> None:
+    if prepared.count != 1:
+        raise ValueError(f"natural: a pass is over one point, not {prepared.count}")
     if source.n_features != prepared.n_observed:
         raise ValueError(
             f"x has {source.n_features} columns, the model reads {prepared.n_observed}"

@@ -1,7 +1,9 @@
 """What every exponential family offers: written once from what each must state."""
 
 from abc import ABC, abstractmethod
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -25,6 +27,22 @@ LOG_FLOOR = -690.0
 
 #: Columns or rows by number.
 Indices = np.ndarray[Any, np.dtype[np.intp]]
+
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def _quiet(method: Callable[_P, _R]) -> Callable[_P, _R]:
+    """The method, for which what underflows is zero, whatever the caller's np.errstate says."""
+
+    # not np.errstate as a decorator: warnings would point at its frame, not at the caller's
+    @wraps(method)
+    def quiet(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        with np.errstate(under="ignore"):
+            return method(*args, **kwargs)
+
+    return quiet
 
 
 class Completed(NamedTuple):
@@ -196,14 +214,17 @@ class ExponentialFamily(ABC):
         """Return log mu(x), (n,), of a table (n, n_features)."""
         return self._log_base_measure(self.check_data(x))
 
+    @_quiet
     def log_partition(self, natural: object) -> FloatArray:
         """Return psi(natural), (...), in nats: the log of the normaliser (Eq. 1)."""
         return self._log_partition(self.check_natural(natural))
 
+    @_quiet
     def to_mean(self, natural: object) -> FloatArray:
         """Return E[s(X)], (..., dimension): the forward mapping, the gradient of psi."""
         return self._to_mean(self.check_natural(natural))
 
+    @_quiet
     def to_natural(self, mean: object) -> FloatArray:
         """Return the natural parameters of means, (..., dimension): the backward mapping.
 
@@ -211,6 +232,7 @@ class ExponentialFamily(ABC):
         """
         return self._to_natural(self.check_mean(mean))
 
+    @_quiet
     def sample(self, natural: object, rng: object = None, size: object = None) -> FloatArray:
         """Return independent draws: ``size`` + batch axes of ``natural`` + (n_features,).
 
@@ -221,6 +243,7 @@ class ExponentialFamily(ABC):
         many = np.broadcast_to(point, (*shape, *point.shape))
         return self._sample(many, as_generator(rng, name="rng"))
 
+    @_quiet
     def log_density(self, natural: object, x: object) -> FloatArray:
         """Return log densities in nats; rows (n,) broadcast against batch axes of ``natural``.
 
@@ -232,16 +255,19 @@ class ExponentialFamily(ABC):
         exponent = np.einsum("...i,...i->...", self._statistic(table), point)
         return np.asarray(exponent + self._log_base_measure(table) - self._log_partition(point))
 
+    @_quiet
     def entropy(self, natural: object) -> FloatArray:
         """Return the entropy, (...), in nats: -E[log density]."""
         return self._entropy(self.check_natural(natural))
 
+    @_quiet
     def relative_entropy(self, natural_p: object, natural_q: object) -> FloatArray:
         """Return the Kullback-Leibler divergence of q from p, (...), in nats."""
         p = self.check_natural(natural_p, "natural_p")
         q = self.check_natural(natural_q, "natural_q")
         return np.maximum(self._relative_entropy(p, q), 0.0)
 
+    @_quiet
     def fisher_information(self, natural: object) -> FloatArray:
         """Return the covariance of the statistic, (..., dimension, dimension): the Hessian of psi."""
         return self._fisher_information(self.check_natural(natural))
@@ -264,6 +290,7 @@ class ExponentialFamily(ABC):
                 steps[..., i] /= np.where(np.any(broken[0], 0), 4.0, 1.0)
         return steps
 
+    @_quiet
     def complete(self, natural: object, x: object) -> Completed:
         """Return log marginals (n,) and expected statistics (n, dimension) of partly observed rows.
 
@@ -289,6 +316,7 @@ class ExponentialFamily(ABC):
                 )
         return Completed(log_marginal, expected)
 
+    @_quiet
     def maximum_likelihood(self, x: object, weights: object = None) -> FloatArray:
         """Return the natural parameters (dimension,) under which the rows are most probable.
 

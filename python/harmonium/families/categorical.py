@@ -14,7 +14,14 @@ from harmonium.families.base import (
     Indices,
     distinct,
 )
-from harmonium.validation import FloatArray, as_count, as_floats, check_categories, check_simplex
+from harmonium.validation import (
+    FloatArray,
+    as_count,
+    as_floats,
+    check_categories,
+    check_finite,
+    check_simplex,
+)
 
 
 class CategoricalParameters(NamedTuple):
@@ -123,6 +130,7 @@ class Categorical(ExponentialFamily):
         p = as_floats(probabilities, name="probabilities")
         if p.ndim == 0 or p.shape[-1] != self.n_categories:
             raise ValueError(f"probabilities: shape {p.shape}, expected (..., {self.n_categories})")
+        check_finite(p, "probabilities")
         rows = check_simplex(p.reshape(-1, self.n_categories), name="probabilities")
         return self._from_log_probabilities(np.log(rows).reshape(p.shape))
 

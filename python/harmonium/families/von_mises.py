@@ -13,7 +13,7 @@ from harmonium.numerics.bessel import (
     inverse_bessel_ratio,
     log_bessel_zero,
 )
-from harmonium.validation import FloatArray, as_count, as_floats, check_angles
+from harmonium.validation import FloatArray, as_count, as_floats, check_angles, check_finite
 
 
 class VonMisesParameters(NamedTuple):
@@ -137,6 +137,8 @@ class VonMises(IndependentFamily):
         """Return natural parameters of mean directions and concentrations (>= 0), (..., n) each."""
         centre = np.atleast_1d(as_floats(mean, name="mean"))
         k = np.atleast_1d(as_floats(concentration, name="concentration"))
+        check_finite(centre, "mean")
+        check_finite(k, "concentration")
         if (k < 0).any():
             raise ValueError(f"concentration: must be at least 0; got {k[k < 0][0]}")
         point = np.concatenate(np.broadcast_arrays(k * np.cos(centre), k * np.sin(centre)), -1)

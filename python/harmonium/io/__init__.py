@@ -1,4 +1,4 @@
-"""Saved models: the container format, its reader and its writer."""
+"""Saved models, and the container format that they are written in."""
 
 from harmonium.io.container import (
     FORMAT_VERSION,
@@ -8,12 +8,17 @@ from harmonium.io.container import (
     to_bytes,
     write_container,
 )
+from harmonium.io.models import SavedModel, load_model, model_to_bytes, save_model
 
 __all__ = [
     "FORMAT_VERSION",
     "Container",
+    "SavedModel",
     "from_bytes",
+    "load_model",
+    "model_to_bytes",
     "read_container",
+    "save_model",
     "to_bytes",
     "write_container",
 ]

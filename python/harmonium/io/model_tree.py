@@ -49,7 +49,9 @@ def encode_model(model: ExponentialFamily) -> list[dict[str, Any]]:
     TypeError
         If it has a part that is not of the library's own classes: a file could not bring it back.
     """
-    return flatten(model, _write, lambda value: isinstance(value, ExponentialFamily | ConjugationRule))
+    return flatten(
+        model, _write, lambda value: isinstance(value, ExponentialFamily | ConjugationRule)
+    )
 
 
 def _write(part: Any) -> tuple[str, Mapping[str, Any]]:
@@ -83,8 +85,8 @@ def decode_model(nodes: object, n_numbers: int, writer: str) -> list[Any]:
         if extra := sorted(fields.keys() - known.keys()):
             raise ModelFileError(unknown(f"field of {name}", extra[0], writer))
         for field in known.values():
-            needed = field.default is dataclasses.MISSING
-            if needed and field.name not in fields:
+            optional = (field.default, field.default_factory) != (dataclasses.MISSING,) * 2
+            if field.name not in fields and not optional:
                 raise ModelFileError(f"contradicts itself: {name} has no {field.name}")
         values = {key: value_of(value, built, f"{name}.{key}") for key, value in fields.items()}
         built.append(_build(kind, values, f"{name}, node {place} of its model,"))

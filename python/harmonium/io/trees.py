@@ -30,7 +30,9 @@ def flatten(root: object, write: Writer, is_node: Callable[[object], bool]) -> l
         value, reference = waiting.pop()
         name, fields = write(value)
         references.append(reference)
-        order.append((name, {k: _plain(v, f"{name}.{k}", is_node, waiting) for k, v in fields.items()}))
+        order.append(
+            (name, {k: _plain(v, f"{name}.{k}", is_node, waiting) for k, v in fields.items()})
+        )
     last = len(order) - 1
     for place, reference in enumerate(references):
         reference["node"] = last - place

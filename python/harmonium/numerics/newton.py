@@ -24,33 +24,33 @@ def match_mean(
     Damped Newton on the convex dual ``psi(theta) - mean . theta``, each step halved until it
     decreases (Armijo), the Hessian loaded where it is numerically singular. ``oracle`` gives the
     log-partition function, its gradient and its Hessian. Stops at a gradient below
-    ``tolerance`` relative to the mean's scale, where rounding allows no decrease, or once a
+    ``tolerance`` relative to the mean's scale, where rounding allows no progress, or once a
     parameter passes ``largest``: a mean outside the domain sends them to infinity.
     """
     natural = np.array(start, dtype=float)
-    value, gradient, hessian = _dual(oracle, natural, mean)
+    point = _dual(oracle, natural, mean)
     bound = tolerance * np.maximum(np.abs(mean), tolerance)
     for _ in range(max_iter):
-        if (np.abs(gradient) <= bound).all() or (np.abs(natural) > largest).any():
+        value, gradient, hessian = point
+        error = float((np.abs(gradient) / bound).max(initial=0.0))
+        if error <= 1 or (np.abs(natural) > largest).any():
             break
         step = _newton_step(hessian, gradient)
         slope = float(gradient @ step)
-        length = 1.0
-        best = float(np.abs(gradient).max())
-        shortest = 1e-13 * max(1.0, float(np.abs(natural).max()))
-        while length * float(np.abs(step).max()) > shortest:
-            candidate = natural - length * step
-            new_value, new_gradient, new_hessian = _dual(oracle, candidate, mean)
-            resolution = 8 * np.finfo(float).eps * max(1.0, abs(value))
-            decreases = new_value <= value - 1e-4 * length * slope
-            # within rounding of the value the gradient alone tells progress
-            level = abs(new_value - value) <= resolution
-            if decreases or (level and float(np.abs(new_gradient).max()) < best):
+        resolution = 8 * np.finfo(float).eps * max(1.0, abs(value))
+        length = min(1.0, 4 * largest / max(float(np.abs(step).max()), 1.0))
+        while length * slope > resolution:
+            new = _dual(oracle, natural - length * step, mean)
+            if new[0] <= value - 1e-4 * length * slope:
                 break
-            length /= 2 if np.isfinite(new_value) else 16
+            length /= 2 if np.isfinite(new[0]) else 16
         else:
-            break
-        natural, value, gradient, hessian = candidate, new_value, new_gradient, new_hessian
+            # the value is level to rounding: the gradient alone tells progress
+            length = 1.0
+            new = _dual(oracle, natural - step, mean)
+            if not (np.abs(new[1]) / bound).max() <= 0.5 * error:
+                break
+        natural, point = natural - length * step, new
     return natural
 
 
@@ -62,7 +62,8 @@ def _dual(
 
 
 def _newton_step(hessian: FloatArray, gradient: FloatArray) -> FloatArray:
-    scale = np.sqrt(np.maximum(np.diagonal(hessian), np.finfo(float).tiny))
+    # a statistic that does not vary at all must not send the step beyond the largest number
+    scale = np.sqrt(np.maximum(np.diagonal(hessian), 1e-200))
     scaled = hessian / np.outer(scale, scale)
     load = 0.0
     while True:

@@ -84,7 +84,9 @@ class LinearPrepared(Prepared):
     def evaluate(self, x: FloatArray) -> FloatArray:
         """Return (n, count) log densities."""
         evidence = [m.tilted.evaluate(m.shifts(x))[:, 0] for m in self._members()]
-        return self.noise.evaluate(x) + np.stack(evidence, -1)
+        own = self.noise.evaluate(x)
+        # where squares overflow the evidence does too, but never as fast as the noise
+        return np.where(np.isneginf(own), own, own + np.stack(evidence, -1))
 
     def latent(self, x: FloatArray) -> FloatArray:
         """Return (n, count m) posterior means of z; rows may be partly observed."""

@@ -1,0 +1,197 @@
+"""Boltzmann machines on sparse graphs, exactly: variable elimination on a junction tree.
+
+Eliminating unit i leaves a table over the units it still meets: ``m(S) = log(e**f0 + e**f1)``
+with ``f0, f1`` the sums of earlier tables at ``z_i = 0, 1`` (and i's bias and couplings at 1).
+Read backwards, ``P(z_i = 1 | S)`` is the logistic function of ``f1 - f0``: marginals, exact samples
+and the most probable state follow clique by clique.
+"""
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from scipy.special import expit
+
+from harmonium.numerics.elimination import Edges, Elimination, eliminate
+from harmonium.validation import FloatArray
+
+_Ints = np.ndarray[Any, np.dtype[np.intp]]
+
+
+class JunctionTree:
+    """The machine's tables and messages, for batches of natural parameters (batch, n + edges)."""
+
+    def __init__(self, n: int, edges: Edges) -> None:
+        self.n = n
+        self.edges = edges
+        self.elimination: Elimination = eliminate(n, edges)
+        place = {edge: k for k, edge in enumerate(edges)}
+        #: For each clique: the coupling (column of the natural vector) with each of its separator.
+        self._couplings: list[list[int | None]] = []
+        children: dict[int, list[int]] = {}
+        self._index = {c.variable: k for k, c in enumerate(self.elimination.cliques)}
+        for k, clique in enumerate(self.elimination.cliques):
+            i = clique.variable
+            found = [place.get((max(i, j), min(i, j))) for j in clique.separator]
+            self._couplings.append([None if e is None else n + e for e in found])
+            if clique.parent is not None:
+                children.setdefault(self._index[clique.parent], []).append(k)
+        self._children = children
+
+    # ------------------------------------------------------------------------- upward
+
+    def _spread(self, table: FloatArray, k: int, child: int) -> FloatArray:
+        """A child's message with axes for every unit of clique k: itself, then its separator."""
+        cliques = self.elimination.cliques
+        held = set(cliques[child].separator)
+        units = (cliques[k].variable, *cliques[k].separator)
+        shape = [len(table), *(2 if unit in held else 1 for unit in units)]
+        return table.reshape(shape)
+
+    def _field(self, natural: FloatArray, k: int) -> FloatArray:
+        """Bias and couplings of clique k's unit, over its separator's states."""
+        clique = self.elimination.cliques[k]
+        size = len(clique.separator)
+        field = natural[:, clique.variable].reshape(-1, *(1,) * size)
+        for axis, column in enumerate(self._couplings[k]):
+            if column is not None:
+                active = np.array([0.0, 1.0]).reshape(*(2 if a == axis else 1 for a in range(size)))
+                field = field + natural[:, column].reshape(-1, *(1,) * size) * active
+        return np.broadcast_to(field, (len(natural), *(2,) * size))
+
+    def upward(self, natural: FloatArray, maximise: bool = False) -> tuple[FloatArray, list[Any]]:
+        """Return the log-partition function (batch,) and each clique's log odds over its separator.
+
+        With ``maximise``, the largest ``s(z) . theta`` and the odds along the best states.
+        """
+        cliques = self.elimination.cliques
+        messages: list[Any] = [None] * len(cliques)
+        odds: list[Any] = [None] * len(cliques)
+        total = np.zeros(len(natural))
+        for k, clique in enumerate(cliques):
+            size = len(clique.separator)
+            shape = (len(natural), *(2,) * size)
+            off, on = np.zeros(shape), self._field(natural, k).copy()
+            for child in self._children.get(k, ()):
+                spread = self._spread(messages[child], k, child)
+                off += spread[:, 0]
+                on += spread[:, 1]
+                messages[child] = None
+            odds[k] = on - off
+            message = np.maximum(off, on) if maximise else np.logaddexp(off, on)
+            if clique.parent is None:
+                total = total + message
+            else:
+                messages[k] = message
+        return total, odds
+
+    def log_partition(self, natural: FloatArray) -> FloatArray:
+        """Return psi, (batch,)."""
+        return self.upward(natural)[0]
+
+    # ----------------------------------------------------------------------- downward
+
+    def _separator(self, joint: FloatArray, k: int) -> FloatArray:
+        """The law of clique k's separator from that of its parent clique."""
+        clique = self.elimination.cliques[k]
+        assert clique.parent is not None
+        parent = self.elimination.cliques[self._index[clique.parent]]
+        units = (parent.variable, *parent.separator)
+        held = set(clique.separator)
+        dropped = tuple(1 + a for a, unit in enumerate(units) if unit not in held)
+        return np.asarray(joint.sum(dropped)) if dropped else joint
+
+    def _expectations(self, joints: list[FloatArray]) -> FloatArray:
+        """E[z_i] and E[z_i z_j] of the edges from the cliques' laws (or their derivatives)."""
+        out = np.zeros((len(joints[0]), self.n + len(self.edges)))
+        for k, clique in enumerate(self.elimination.cliques):
+            on = joints[k][:, 1]
+            out[:, clique.variable] = on.reshape(len(on), -1).sum(-1)
+            for axis, column in enumerate(self._couplings[k]):
+                if column is not None:
+                    both = np.take(on, 1, axis=1 + axis)
+                    out[:, column] = both.reshape(len(on), -1).sum(-1)
+        return out
+
+    def mean(self, natural: FloatArray) -> FloatArray:
+        """Return the mean parameters, (batch, n + edges)."""
+        _, odds = self.upward(natural)
+        joints: list[Any] = [None] * len(odds)
+        for k in range(len(odds) - 1, -1, -1):
+            share = expit(odds[k])
+            own = self._law(joints, k, len(natural))
+            joints[k] = np.stack([own * expit(-odds[k]), own * share], 1)
+        return self._expectations(joints)
+
+    def _law(self, joints: list[Any], k: int, batch: int) -> FloatArray:
+        clique = self.elimination.cliques[k]
+        if clique.parent is None:
+            return np.ones(batch)
+        return self._separator(joints[self._index[clique.parent]], k)
+
+    def mean_and_product(
+        self, natural: FloatArray, direction: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return the means (dimension,) and the Fisher information times directions (batch, dimension).
+
+        Every table carries its derivative along each direction.
+        """
+        cliques = self.elimination.cliques
+        natural = natural[None]
+        _, odds = self.upward(natural)
+        messages: list[Any] = [None] * len(cliques)
+        slopes: list[Any] = [None] * len(cliques)
+        for k, clique in enumerate(cliques):
+            size = len(clique.separator)
+            off = np.zeros((len(direction), *(2,) * size))
+            on = self._field(direction, k).copy()
+            for child in self._children.get(k, ()):
+                spread = self._spread(messages[child], k, child)
+                off += spread[:, 0]
+                on += spread[:, 1]
+                messages[child] = None
+            slopes[k] = on - off
+            if clique.parent is not None:
+                messages[k] = off + expit(odds[k]) * slopes[k]
+        joints: list[Any] = [None] * len(cliques)
+        tangents: list[Any] = [None] * len(cliques)
+        for k in range(len(cliques) - 1, -1, -1):
+            on, off = expit(odds[k]), expit(-odds[k])
+            own = self._law(joints, k, 1)
+            if cliques[k].parent is None:
+                change = np.zeros(len(direction))
+            else:
+                change = self._separator(tangents[self._index[cliques[k].parent]], k)
+            turn = own * on * off * slopes[k]
+            joints[k] = np.stack([own * off, own * on], 1)
+            tangents[k] = np.stack([change * off - turn, change * on + turn], 1)
+        return self._expectations(joints)[0], self._expectations(tangents)
+
+    # ------------------------------------------------------------------------ samples
+
+    def sample(self, natural: FloatArray, n: int, rng: np.random.Generator) -> FloatArray:
+        """Return ``n`` exact draws (n, units) at one point (dimension,)."""
+        _, odds = self.upward(natural[None])
+        uniform = rng.random((n, self.n))
+        return self._unroll(odds, n, lambda k, logit: uniform[:, k] < expit(logit))
+
+    def most_probable(self, natural: FloatArray) -> FloatArray:
+        """Return the state (units,) of largest probability at one point (dimension,)."""
+        _, odds = self.upward(natural[None], maximise=True)
+        return self._unroll(odds, 1, lambda _, logit: logit > 0)[0]
+
+    def _unroll(self, odds: list[Any], n: int, choose: Any) -> FloatArray:
+        states = np.zeros((n, self.n), dtype=np.intp)
+        for k in range(len(odds) - 1, -1, -1):
+            clique = self.elimination.cliques[k]
+            place = np.zeros(n, dtype=np.intp)
+            for unit in clique.separator:
+                place = 2 * place + states[:, unit]
+            states[:, clique.variable] = choose(k, odds[k].reshape(-1)[place])
+        return states.astype(float)
+
+
+@lru_cache(maxsize=16)
+def junction_tree(n: int, edges: Edges) -> JunctionTree:
+    """Return the junction tree of a graph, made once."""
+    return JunctionTree(n, edges)
