@@ -37,7 +37,7 @@ CASES = [
     Case(VonMises(1), formulas.von_mises, outside=[[0, 1.1e12]], **_ANGLES),
     Case(VonMises(2), formulas.von_mises, **_ANGLES),
     Case(Boltzmann(1), formulas.boltzmann(1), **_UNITS),
-    Case(Boltzmann(4), formulas.boltzmann(4), reach=8.0, **_UNITS),
+    Case(Boltzmann(4), formulas.boltzmann(4), easy=1.0, reach=8.0, **_UNITS),
     Case(WaitingTime(), formulas.exponential, outside=[[0.0]], boundary=[0.0], **_WAITING),
 ]
 

@@ -7,17 +7,26 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_is_fitted
 
 from harmonium.errors import DataWarning
-from harmonium.estimators.rotation import rotate
-from harmonium.estimators.tables import remember_columns, table_for_fit, table_for_use
+from harmonium.estimators.arguments import as_choice
+from harmonium.estimators.rotation import rotation
+from harmonium.estimators.tables import remember, table_for_fit, table_for_use
 from harmonium.expectation import ArraySource
 from harmonium.families.normal import Normal
 from harmonium.families.normal_stack import NormalPrepared
 from harmonium.learning.fit import Fit, fit
+from harmonium.learning.floating_point import steady
 from harmonium.learning.information import n_free_parameters
 from harmonium.models import LinearGaussian
 from harmonium.numerics.symmetric import inverse
 from harmonium.rules.linear_stack import LinearPrepared
-from harmonium.validation import FloatArray, as_count, as_floats, as_weights, warn_caller
+from harmonium.validation import (
+    FloatArray,
+    as_count,
+    as_generator,
+    as_table,
+    as_weights,
+    warn_caller,
+)
 
 
 class _LinearEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]  # untyped bases
@@ -45,8 +54,11 @@ class _LinearEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         n_features = table.shape[1]
         width = self._default_width(n_features) if self.n_components is None else self.n_components
         width = as_count(width, name="n_components")
+        as_generator(self.random_state, name="random_state")
         if width > n_features:
             raise ValueError(f"n_components: {width} factors of {n_features} columns")
+        model = LinearGaussian(Normal(n_features, self._noise), Normal(width))
+        table = model.check_table(table, "X")
         weights = as_weights(sample_weight, len(table))
         rows = len(table) if weights is None else int((weights > 0).sum())
         if rows < 2:
@@ -57,20 +69,19 @@ class _LinearEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
                 f"{_most_factors(n_features)} factors; many fits are equally good",
                 DataWarning,
             )
-        model = LinearGaussian(Normal(n_features, self._noise), Normal(width))
         result = fit(
             model,
             ArraySource(table, weights),
-            seed=self.random_state,
             max_iter=self.max_iter,
             tol=self.tol,
             accelerate=True,
         )
-        remember_columns(self, X)
-        self._remember(result, rows)
+        weight = float(len(table) if weights is None else weights.sum())
+        remember(self, X, lambda fitted: fitted._remember(result, weight))
         return self
 
-    def _remember(self, result: Fit, rows: int) -> None:
+    @steady
+    def _remember(self, result: Fit, weight: float) -> None:
         fitted = result.in_units
         assert isinstance(fitted, LinearPrepared)
         prior = fitted.prior
@@ -79,14 +90,13 @@ class _LinearEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         self.mean_ = fitted.references[0]
         noise = fitted.noise.covariances[0]
         loadings = fitted.loadings[0] @ np.linalg.cholesky(prior.matrices[0])
-        self.components_ = rotate(
-            loadings, np.broadcast_to(noise, self.mean_.shape), self._rotation()
-        )
+        self._turn = rotation(loadings, np.broadcast_to(noise, self.mean_.shape), self._rotation())
+        self.components_ = (loadings @ self._turn).T
         self.noise_variance_ = noise if self._noise == "diagonal" else float(noise[0])
         self.converged_ = result.converged
         # the direct solution that EM starts from counts as one
         self.n_iter_ = result.n_iterations + 1
-        self.loglike_ = (-result.history * rows).tolist()
+        self.loglike_ = (-result.history * weight).tolist()
 
     def _rotation(self) -> str | None:
         return None
@@ -103,19 +113,24 @@ class _LinearEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     def transform(self, X: Any) -> FloatArray:
         """Return the posterior means (n, n_components) of the factors given each row."""
         check_is_fitted(self, "fit_")
-        table = table_for_use(self, X)
-        means = self.fit_.latent(table)
+        return self._standard(self.fit_.latent(table_for_use(self, X)))
+
+    @steady
+    def _standard(self, latents: FloatArray) -> FloatArray:
+        """From the latent's own coordinates to standard ones, turned as the components are."""
         fitted = self.fit_.prepared
         assert isinstance(fitted, LinearPrepared)
-        # from the latent's own coordinates to standard ones, rotated as the components are
-        explained = (means - fitted.centres[0]) @ fitted.loadings[0].T
-        explained = explained * self.fit_.standardisation.scale
-        return np.asarray(np.linalg.lstsq(self.components_.T, explained.T, rcond=None)[0].T)
+        assert isinstance(fitted.prior, NormalPrepared)
+        root = np.linalg.cholesky(fitted.prior.matrices[0])
+        standard = np.linalg.solve(root, (latents - fitted.centres[0]).T).T
+        return np.asarray(standard @ self._turn)
 
     def inverse_transform(self, Z: Any) -> FloatArray:
         """Return the rows (n, d) expected given factors (n, n_components)."""
         check_is_fitted(self, "fit_")
-        return np.asarray(self.mean_ + as_floats(Z, name="Z") @ self.components_)
+        width = len(self.components_)
+        factors = as_table(Z, name="Z", n_features=width, owner=type(self).__name__)
+        return np.asarray(self.mean_ + factors @ self.components_)
 
     def score_samples(self, X: Any) -> FloatArray:
         """Return log densities (n,) in nats, of what is observed of each row."""
@@ -135,12 +150,13 @@ class _LinearEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
 
     def get_precision(self) -> FloatArray:
         """Return the inverse of the model's covariance matrix, (d, d)."""
-        return inverse(self.get_covariance())
+        return steady(inverse)(self.get_covariance())
 
     def sample(self, n_samples: int = 1) -> FloatArray:
         """Return draws (n, d) from the fitted law."""
         check_is_fitted(self, "fit_")
-        return self.fit_.sample(as_count(n_samples, name="n_samples"), self.random_state)[0]
+        rng = as_generator(self.random_state, name="random_state")
+        return self.fit_.sample(as_count(n_samples, name="n_samples"), rng)[0]
 
     def n_parameters(self) -> int:
         """Return how many parameters were free; rotations of the factors are not."""
@@ -211,8 +227,8 @@ class FactorAnalysis(_LinearEstimator):
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "FactorAnalysis":
         """Fit to a table (n, d); NaN is missing, ``y`` is ignored."""
-        if self.rotation not in (None, "varimax", "quartimax"):
-            raise ValueError(f'rotation: None, "varimax" or "quartimax"; got {self.rotation!r}')
+        if self.rotation is not None:
+            as_choice(self.rotation, ("varimax", "quartimax"), name="rotation")
         super().fit(X, y, sample_weight)
         return self
 

@@ -1,5 +1,6 @@
 """Mixtures of normals with scikit-learn's names."""
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
@@ -7,12 +8,15 @@ from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils.validation import check_is_fitted
 
 from harmonium.errors import DataWarning
-from harmonium.estimators.tables import remember_columns, table_for_fit, table_for_use
+from harmonium.estimators.arguments import as_choice, as_flag
+from harmonium.estimators.tables import remember, table_for_fit, table_for_use
 from harmonium.expectation import ArraySource, Prepared
-from harmonium.families.normal import Normal
+from harmonium.families.normal import LARGEST, Normal
 from harmonium.families.normal_stack import NormalPrepared
 from harmonium.harmonium import Harmonium
+from harmonium.learning.em import Adjust, Step
 from harmonium.learning.fit import Fit, fit
+from harmonium.learning.floating_point import steady
 from harmonium.learning.information import n_free_parameters
 from harmonium.learning.standardisation import sample_rows, standardisation_of
 from harmonium.learning.starting import Sharing, start
@@ -25,6 +29,8 @@ from harmonium.validation import (
     as_floats,
     as_generator,
     as_positive,
+    as_table,
+    as_vector,
     as_weights,
     check_positive_definite,
     check_simplex,
@@ -168,56 +174,48 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # unt
 
     def _fit(self, X: Any, sample_weight: Any) -> None:
         k = as_count(self.n_components, name="n_components")
-        if self.covariance_type not in _COVARIANCES:
-            raise ValueError(
-                f"covariance_type: one of {sorted(_COVARIANCES)}; got {self.covariance_type!r}"
-            )
-        if self.init_params not in _STARTS:
-            raise ValueError(f"init_params: one of {sorted(_STARTS)}; got {self.init_params!r}")
+        as_choice(self.covariance_type, list(_COVARIANCES), name="covariance_type")
+        sharing = _STARTS[as_choice(self.init_params, list(_STARTS), name="init_params")]
         reg = as_positive(self.reg_covar, name="reg_covar", allow_zero=True)
+        accelerate = as_flag(self.accelerate, name="accelerate")
+        as_flag(self.warm_start, name="warm_start")
+        rng = as_generator(self.random_state, name="random_state")
+        callback = self._printer()
         table = table_for_fit(self, X)
+        model = self._model(table.shape[1])
+        table = model.check_table(table, "X")
         weights = as_weights(sample_weight, len(table))
         _check_rows(table, weights, k)
-        model = self._model(table.shape[1])
         source = ArraySource(table, weights)
-        standard = standardisation_of(model, sample_rows(source))
-        variances = reg / standard.scale**2
-
-        def regularise(prepared: Prepared) -> Prepared:
-            assert isinstance(prepared, MixturePrepared)
-            assert isinstance(prepared.components, NormalPrepared)
-            return MixturePrepared(
-                prepared.observable,
-                prepared.log_weights,
-                prepared.components.with_added_variance(variances),
-                prepared.rows,
-            )
-
         result = fit(
             model,
             source,
-            initial=self._initial(model, source),
-            seed=self.random_state,
+            initial=self._initial(model, source, rng),
+            seed=rng,
             max_iter=self.max_iter,
             tol=self.tol,
             n_init=self.n_init,
-            sharing=_STARTS[self.init_params],
-            accelerate=bool(self.accelerate),
-            adjust=regularise if reg > 0 else None,
-            callback=self._printer() if self.verbose else None,
+            sharing=sharing,
+            accelerate=accelerate,
+            adjust=_regularise(model, source, reg) if reg > 0 else None,
+            callback=callback,
         )
-        remember_columns(self, X)
-        self._remember(result)
+        remember(self, X, lambda fitted: fitted._remember(result))
 
     def _model(self, n_features: int) -> Harmonium:
         normal = Normal(n_features, _COVARIANCES[self.covariance_type])
         shared: Literal["shape"] | None = "shape" if self.covariance_type == "tied" else None
         return Mixture(normal, self.n_components, shared)
 
-    def _printer(self) -> Any:
+    def _printer(self) -> Callable[[Step], None] | None:
         every = as_count(self.verbose_interval, name="verbose_interval")
+        verbose = self.verbose
+        if not isinstance(verbose, bool | np.bool_):
+            verbose = as_count(verbose, name="verbose", minimum=0)
+        if not verbose:
+            return None
 
-        def show(step: Any) -> None:
+        def show(step: Step) -> None:
             if step.iteration % every == 0:
                 print(
                     f"iteration {step.iteration}: log-likelihood {step.log_likelihood:.9g} a row "
@@ -226,7 +224,10 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # unt
 
         return show
 
-    def _initial(self, model: Harmonium, source: ArraySource) -> Prepared | None:
+    @steady
+    def _initial(
+        self, model: Harmonium, source: ArraySource, rng: np.random.Generator
+    ) -> Prepared | None:
         """The start that was asked for, in the data's units; what was not given is found."""
         given = (self.weights_init, self.means_init, self.precisions_init)
         if self.warm_start and hasattr(self, "fit_"):
@@ -239,7 +240,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # unt
         if any(part is None for part in given):
             standard = standardisation_of(model, sample_rows(source))
             sample = sample_rows(standard.source(source))
-            found = start(model, sample, as_generator(self.random_state), _STARTS[self.init_params])
+            found = start(model, sample, rng, _STARTS[self.init_params])
             base = found.affine(standard.shift, standard.scale)
         else:
             base = model.prepare(
@@ -260,16 +261,13 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # unt
             base.components.covariances,
         )
         if self.weights_init is not None:
-            shares = as_floats(self.weights_init, name="weights_init").reshape(1, -1)
-            if shares.shape != (1, k):
-                raise ValueError(f"weights_init: {shares.size} numbers for {k} components")
-            log_weights = np.log(check_simplex(shares, name="weights_init"))
+            shares = as_vector(self.weights_init, name="weights_init", length=k)
+            log_weights = np.log(check_simplex(shares[None], name="weights_init"))
         if self.means_init is not None:
-            means = as_floats(self.means_init, name="means_init")
-            if means.shape != (k, d) or not np.isfinite(means).all():
-                raise ValueError(
-                    f"means_init: shape {means.shape}, expected finite numbers of shape ({k}, {d})"
-                )
+            means = as_table(self.means_init, name="means_init")
+            if means.shape != (k, d):
+                raise ValueError(f"means_init: shape {means.shape}, expected ({k}, {d})")
+            model.check_table(means, "means_init")
         if self.precisions_init is not None:
             covariances = self._covariances_of(self.precisions_init, k, d)
         components = NormalPrepared(base.components.family, means, covariances)
@@ -282,12 +280,13 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # unt
         if values.shape != shape:
             raise ValueError(f"precisions_init: shape {values.shape}, expected {shape}")
         if self.covariance_type in ("full", "tied"):
-            matrices = inverse(check_positive_definite(values, name="precisions_init"))
-            return np.broadcast_to(matrices, (k, d, d)).copy()
-        if not (np.isfinite(values) & (values > 0)).all():
-            raise ValueError("precisions_init: must be above zero")
+            check_positive_definite(values, name="precisions_init")
+            _check_precisions(np.diagonal(values, axis1=-2, axis2=-1))
+            return np.broadcast_to(inverse(values), (k, d, d)).copy()
+        _check_precisions(values)
         return 1 / (values if self.covariance_type == "diag" else values[:, None])
 
+    @steady
     def _remember(self, result: Fit) -> None:
         fitted = result.in_units
         assert isinstance(fitted, MixturePrepared)
@@ -340,7 +339,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # unt
     def sample(self, n_samples: int = 1) -> tuple[FloatArray, np.ndarray[Any, np.dtype[np.intp]]]:
         """Return draws (n, d) and the components (n,) that they came from."""
         check_is_fitted(self, "fit_")
-        x, labels = self.fit_.sample(as_count(n_samples, name="n_samples"), self.random_state)
+        rng = as_generator(self.random_state, name="random_state")
+        x, labels = self.fit_.sample(as_count(n_samples, name="n_samples"), rng)
         return x, labels[:, 0].astype(np.intp)
 
     def n_parameters(self) -> int:
@@ -356,6 +356,34 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # unt
     def aic(self, X: Any) -> float:
         """Return the Akaike information criterion on the rows; lower is better."""
         return float(2 * self.n_parameters() - 2 * self.score_samples(X).sum())
+
+
+def _regularise(model: Harmonium, source: ArraySource, reg: float) -> Adjust:
+    """Variance, in the data's units, for each row of a component to bring besides its own."""
+    standard = standardisation_of(model, sample_rows(source))
+    normal = model.observable
+    assert isinstance(normal, Normal)
+    variances = np.diag(reg / standard.scale**2)
+    second = normal.pack_moments(np.zeros(normal.n), variances)[normal.n :]
+
+    def add(sums: FloatArray) -> FloatArray:
+        # of each component: total weight, n first moments, second moments
+        parts = sums.reshape(model.latent.dimension + 1, -1).copy()
+        parts[:, 1 + normal.n :] += parts[:, :1] * second
+        return parts.reshape(sums.shape)
+
+    return add
+
+
+def _check_precisions(values: FloatArray) -> None:
+    """ValueError unless the precisions (..., n) of single columns are those of a usable normal."""
+    wrong = ~((values >= 1 / LARGEST**2) & (values <= LARGEST**2))
+    if wrong.any():
+        place = tuple(int(i) for i in np.argwhere(wrong)[0])
+        raise ValueError(
+            f"precisions_init: must be from {1 / LARGEST**2:g} to {LARGEST**2:g}, but that of "
+            f"component and column {place} is {values[place]}: choose other units"
+        )
 
 
 def _check_rows(table: FloatArray, weights: FloatArray | None, k: int) -> None:

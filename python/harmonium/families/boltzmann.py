@@ -5,18 +5,21 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import logsumexp
 
 from harmonium import _kernels
 from harmonium.errors import BoundaryError, DataWarning
 from harmonium.expectation.prepared import Moments
 from harmonium.families.base import Completed, ExponentialFamily, Indices, distinct
+from harmonium.families.boltzmann_dense import Enumeration
+from harmonium.families.boltzmann_gibbs import GibbsSample, colour, gibbs
+from harmonium.families.boltzmann_tree import JunctionTree
 from harmonium.families.statistic_stack import BOUNDARY_NOTE, StatisticPrepared
-from harmonium.numerics.newton import match_mean
+from harmonium.numerics.elimination import Edges
 from harmonium.validation import (
     FloatArray,
     as_count,
     as_floats,
+    as_generator,
     check_binary,
     check_square_symmetric,
     warn_caller,
@@ -24,6 +27,8 @@ from harmonium.validation import (
 
 #: Dense machines up to this many units are enumerated without asking.
 MAX_UNITS = 25
+#: Most numbers in the tables of a junction tree: a width of about 22.
+MAX_TABLES = 1 << 24
 #: Means of data are drawn towards independent fair units by this share, away from the boundary.
 BOUNDARY_SHARE = 1e-10
 #: Beyond this a parameter is on its way to infinity: a state is impossible from 745 on.
@@ -39,45 +44,68 @@ class BoltzmannParameters(NamedTuple):
 
 @dataclass(frozen=True)
 class Boltzmann(ExponentialFamily):
-    """Binary units with every pair coupled, by enumeration of all states.
+    """Binary units with biases, and couplings of every pair or of the edges of a graph.
 
-    ``s(z) = (z, z_i z_j for i > j)``, pairs row by row, ``psi = log sum exp(s(z) . theta)``.
-    Exact up to 25 units; to 30 with ``enumerate_to=30``, which warns. Maximum
-    likelihood at the boundary (a unit that never changes) is drawn inside by a share of 1e-10.
+    ``s(z) = (z, z_i z_j)`` with pairs i > j row by row, ``psi = log sum exp(s(z) . theta)``.
+    Exact by whichever is cheaper: enumeration of all states up to 25 units (30 with
+    ``enumerate_to=30``, which warns), or variable elimination on a junction tree, which takes
+    graphs of any size whose elimination width is small (a tree, a chain, a lattice 12 units
+    wide). Other machines have :meth:`gibbs`, which is approximate, and raise ValueError
+    for everything exact. Maximum likelihood at the boundary (a unit that never changes) is drawn
+    inside by a share of 1e-10.
 
     Parameters
     ----------
     n : int
         Number of units.
+    edges : sequence of pairs, optional
+        Which units are coupled; by default all pairs.
     enumerate_to : int
         Most units that may be enumerated, at most 30.
     """
 
     n: int
+    edges: Edges | None = None
     enumerate_to: int = MAX_UNITS
 
     def __post_init__(self) -> None:
         n = as_count(self.n, name="n")
+        object.__setattr__(self, "n", n)
         most = as_count(self.enumerate_to, name="enumerate_to")
         if most > 30:
             raise ValueError(f"enumerate_to: at most 30 units can be enumerated; got {most}")
-        if n > most:
+        if self.edges is not None:
+            edges = _ordered(self.edges, n)
+            object.__setattr__(self, "edges", None if len(edges) == n * (n - 1) // 2 else edges)
+        if self.edges is None and n > most:
             raise ValueError(
                 f"n: {n} units have 2**{n} states; dense machines are enumerated to {most} "
-                "(enumerate_to=30 at the most)"
+                "(enumerate_to=30 at the most); give `edges` for a sparse graph"
             )
-        if n > MAX_UNITS:
+        if self.edges is None and n > MAX_UNITS:
             warn_caller(
                 f"{n} units: each evaluation visits {2**n} states, {2**n * 8 / 2**30:.0f} GiB "
                 "and some seconds a point",
                 DataWarning,
             )
-        object.__setattr__(self, "n", n)
+
+    @property
+    def _pairs(self) -> tuple[Indices, Indices]:
+        """The units i > j of each coupling."""
+        return _pairs(self.n, self.edges)
+
+    @property
+    def _exact(self) -> Enumeration | JunctionTree:
+        """The cheaper exact method; ValueError where neither reaches."""
+        found = _engine(self)
+        if isinstance(found, str):
+            raise ValueError(found)
+        return found
 
     @property
     def dimension(self) -> int:
-        """Length of natural and mean vectors: n (n + 1) / 2."""
-        return self.n * (self.n + 1) // 2
+        """Length of natural and mean vectors: units and couplings."""
+        return self.n + len(self._pairs[0])
 
     @property
     def n_features(self) -> int:
@@ -91,20 +119,20 @@ class Boltzmann(ExponentialFamily):
 
     @property
     def holds_products(self) -> bool:
-        """True: z_i z_i is z_i."""
-        return True
+        """Whether every pair is coupled; z_i z_i is z_i."""
+        return self.edges is None
 
     # ------------------------------------------------- what a linear likelihood asks for
 
     def pack_quadratic(self, location: FloatArray, quadratic: FloatArray) -> FloatArray:
         """Natural parameters of ``location . z + z . quadratic z``; the diagonal is a bias."""
-        i, j = np.tril_indices(self.n, -1)
+        i, j = self._pairs
         biases = location + np.diagonal(quadratic, axis1=-2, axis2=-1)
         return np.concatenate([biases, 2 * quadratic[..., i, j]], -1)
 
     def location_moments(self, mean: FloatArray) -> tuple[FloatArray, FloatArray]:
         """E[z] and E[z zT] of mean parameters."""
-        i, j = np.tril_indices(self.n, -1)
+        i, j = self._pairs
         second = np.zeros((*mean.shape[:-1], self.n, self.n))
         second[..., i, j] = second[..., j, i] = mean[..., self.n :]
         diagonal = np.arange(self.n)
@@ -114,59 +142,24 @@ class Boltzmann(ExponentialFamily):
     # ------------------------------------------------------------------------- the family
 
     def _statistic(self, x: FloatArray) -> FloatArray:
-        i, j = np.tril_indices(self.n, -1)
+        i, j = self._pairs
         return np.concatenate([x, x[..., i] * x[..., j]], -1)
 
-    def _energies(self, natural: FloatArray) -> FloatArray:
-        """s(z) . theta of every state, (..., 2**n); unit 0 is the lowest bit."""
-        energies = np.zeros((*natural.shape[:-1], 1))
-        at = self.n
-        for i in range(self.n):
-            field = natural[..., i : i + 1]
-            for j in range(i):
-                field = np.concatenate([field, field + natural[..., at + j : at + j + 1]], -1)
-            at += i
-            energies = np.concatenate([energies, energies + field], -1)
-        return energies
+    def _flat(self, natural: FloatArray) -> FloatArray:
+        return natural.reshape(-1, self.dimension)
 
     def _log_partition(self, natural: FloatArray) -> FloatArray:
-        return _by_blocks(natural, 2**self.n, lambda part: logsumexp(self._energies(part), -1))
-
-    def _probabilities(self, natural: FloatArray) -> FloatArray:
-        energies = self._energies(natural)
-        energies -= energies.max(-1, keepdims=True)
-        weights = np.exp(energies, out=energies)
-        weights /= weights.sum(-1, keepdims=True)
-        return weights
+        return self._exact.log_partition(self._flat(natural)).reshape(natural.shape[:-1])
 
     def _to_mean(self, natural: FloatArray) -> FloatArray:
-        return _by_blocks(natural, 2**self.n, self._block_mean)
-
-    def _block_mean(self, natural: FloatArray) -> FloatArray:
-        totals = _superset_sums(self._probabilities(natural), self.n)
-        i, j = np.tril_indices(self.n, -1)
-        singles, pairs = 1 << np.arange(self.n), (1 << i) | (1 << j)
-        return np.asarray(totals[..., np.concatenate([singles, pairs])])
+        return self._exact.mean(self._flat(natural)).reshape(natural.shape)
 
     def _fisher_information(self, natural: FloatArray) -> FloatArray:
-        flat = natural.reshape(-1, self.dimension)
+        flat = self._flat(natural)
         out = np.empty((len(flat), self.dimension, self.dimension))
         for point, matrix in zip(flat, out, strict=True):
-            matrix[:] = self._oracle(point)[2]
+            matrix[:] = self._exact.oracle(point)[2]
         return out.reshape(*natural.shape[:-1], self.dimension, self.dimension)
-
-    def _oracle(self, natural: FloatArray) -> tuple[float, FloatArray, FloatArray]:
-        """psi, its gradient and its Hessian: moments up to order four of one distribution."""
-        energies = self._energies(natural)
-        top = float(energies.max())
-        weights = np.exp(energies - top)
-        total = float(weights.sum())
-        totals = _superset_sums(weights / total, self.n)
-        masks = _masks(self.n)
-        mean = totals[masks]
-        # a product of statistics is the indicator of the union of their units
-        hessian = totals[masks[:, None] | masks[None, :]] - np.outer(mean, mean)
-        return top + float(np.log(total)), mean, hessian
 
     def _to_natural(self, mean: FloatArray) -> FloatArray:
         out = np.empty_like(mean)
@@ -180,8 +173,15 @@ class Boltzmann(ExponentialFamily):
                 )
         return out
 
+    def _certain(self, natural: FloatArray) -> bool:
+        """Whether some statistic, or sum of statistics, hardly varies: the boundary is near."""
+        if self.dimension > 600:  # too many faces to look at: units and pairs alone
+            mean = self._to_mean(natural)
+            return bool((np.minimum(mean, 1 - mean)[: self.n] < BOUNDARY_SHARE).any())
+        return _smallest_eigenvalue(self._exact.oracle(natural)[2]) < BOUNDARY_SHARE
+
     def _match(self, mean: FloatArray, start: FloatArray) -> FloatArray:
-        return match_mean(self._oracle, mean, start, largest=LARGEST)
+        return self._exact.match(mean, start, LARGEST)
 
     def _maximum_likelihood(
         self, x: FloatArray, weights: FloatArray | None, notes: set[str]
@@ -199,9 +199,7 @@ class Boltzmann(ExponentialFamily):
         return start
 
     def _sample(self, natural: FloatArray, rng: np.random.Generator) -> FloatArray:
-        batch = natural.shape[:-1]
-        uniform = rng.random(batch)
-        states = np.empty(batch, dtype=np.int64)
+        states = np.empty((*natural.shape[:-1], self.n))
         few = distinct(natural)
         for place in np.ndindex(few.shape[:-1]):
             # the axes along which a point only repeats
@@ -209,16 +207,50 @@ class Boltzmann(ExponentialFamily):
                 slice(None) if own == 1 else at
                 for at, own in zip(place, few.shape[:-1], strict=True)
             )
-            cumulative = self._probabilities(few[place]).cumsum()
-            drawn = np.searchsorted(cumulative, uniform[rows] * cumulative[-1], side="right")
-            states[rows] = np.minimum(drawn, len(cumulative) - 1)
-        return (states[..., None] >> np.arange(self.n) & 1).astype(float)
+            shape = states[rows].shape
+            drawn = self._exact.sample(few[place], int(np.prod(shape[:-1])), rng)
+            states[rows] = drawn.reshape(shape)
+        return states
+
+    def most_probable(self, natural: object) -> FloatArray:
+        """Return the most probable state (..., n) at each point."""
+        flat = self._flat(point := self.check_natural(natural))
+        states = [self._exact.most_probable(one) for one in flat]
+        return np.array(states).reshape((*point.shape[:-1], self.n))
+
+    def gibbs(
+        self,
+        natural: object,
+        rng: object = None,
+        *,
+        chains: int = 4,
+        draws: int = 1000,
+        burn_in: int = 500,
+    ) -> GibbsSample:
+        """Return approximate draws by Gibbs sampling, with their effective sample sizes.
+
+        Any graph will do. The draws are correlated, and biased while the chains have not met:
+        look at ``split_ratio``. Where :meth:`sample` works, it is exact and faster.
+        """
+        point = self.check_natural(natural)
+        if point.ndim != 1:
+            raise ValueError(f"natural: one point of shape ({self.dimension},), not {point.shape}")
+        i, j = self._pairs
+        return gibbs(
+            point[: self.n],
+            self._coupling_matrix(point),
+            colour(self.n, tuple(zip(i.tolist(), j.tolist(), strict=True))),
+            as_generator(rng, name="rng"),
+            chains=as_count(chains, name="chains", minimum=2),
+            draws=as_count(draws, name="draws", minimum=4),
+            burn_in=as_count(burn_in, name="burn_in", minimum=0),
+        )
 
     def _complete(self, natural: FloatArray, x: FloatArray, observed: Indices) -> Completed:
         missing = np.setdiff1d(np.arange(self.n), observed)
         biases, couplings = natural[: self.n], self._coupling_matrix(natural)
-        rest = Boltzmann(len(missing), self.enumerate_to)
-        i, j = np.tril_indices(len(missing), -1)
+        rest = self._among(missing)
+        i, j = rest._pairs
         field = biases[missing] + x @ couplings[np.ix_(observed, missing)]
         inner = couplings[np.ix_(missing, missing)][i, j]
         points = np.concatenate([field, np.broadcast_to(inner, (len(x), len(inner)))], -1)
@@ -231,11 +263,19 @@ class Boltzmann(ExponentialFamily):
         means[:, observed], means[:, missing] = x, first
         products = means[:, :, None] * means[:, None, :]
         products[np.ix_(np.arange(len(x)), missing, missing)] = second
-        a, b = np.tril_indices(self.n, -1)
+        a, b = self._pairs
         return Completed(log_marginal, np.concatenate([means, products[:, a, b]], -1))
 
+    def _among(self, units: Indices) -> "Boltzmann":
+        """The machine of some of the units, the others held."""
+        if self.edges is None:
+            return Boltzmann(len(units), None, self.enumerate_to)
+        new = {int(unit): k for k, unit in enumerate(units)}
+        kept = tuple((new[i], new[j]) for i, j in self.edges if i in new and j in new)
+        return Boltzmann(len(units), kept, self.enumerate_to)
+
     def _coupling_matrix(self, natural: FloatArray) -> FloatArray:
-        i, j = np.tril_indices(self.n, -1)
+        i, j = self._pairs
         matrix = np.zeros((*natural.shape[:-1], self.n, self.n))
         matrix[..., i, j] = matrix[..., j, i] = natural[..., self.n :]
         return matrix
@@ -244,11 +284,11 @@ class Boltzmann(ExponentialFamily):
         return None
 
     def _on_boundary(self, mean: FloatArray) -> tuple[Any, str] | None:
-        first, second = self.location_moments(mean)
-        low = first[..., :, None] + first[..., None, :] - second < 1
-        pairs = ~np.eye(self.n, dtype=bool)
-        inner = (second > 0) & (second < first[..., None, :]) & low
-        mask = ((first <= 0) | (first >= 1)).any(-1) | (~inner & pairs).any((-1, -2))
+        i, j = self._pairs
+        first, both = mean[..., : self.n], mean[..., self.n :]
+        below = (both > 0) & (both < first[..., i]) & (both < first[..., j])
+        inner = below & (first[..., i] + first[..., j] - both < 1)
+        mask = ((first <= 0) | (first >= 1)).any(-1) | ~inner.all(-1)
         rule = "activities and pairs must be probabilities strictly inside their bounds"
         return (mask, rule) if np.any(mask) else None
 
@@ -263,6 +303,8 @@ class Boltzmann(ExponentialFamily):
         check_binary(x, name)
 
     def _kernel(self, natural: FloatArray) -> Any:
+        if self.edges is not None:
+            return None
         return _kernels.statistic_stack(
             "boltzmann",
             self.n,
@@ -284,9 +326,17 @@ class Boltzmann(ExponentialFamily):
             matrix = np.zeros((*b.shape, self.n))
         else:
             matrix = check_square_symmetric(couplings, name="couplings")
+            if matrix.shape[-1] != self.n:
+                raise ValueError(
+                    f"couplings: shape {matrix.shape}, expected (..., {self.n}, {self.n})"
+                )
         if np.diagonal(matrix, axis1=-2, axis2=-1).any():
             raise ValueError("couplings: the diagonal must be zero; z_i z_i is z_i: use biases")
-        i, j = np.tril_indices(self.n, -1)
+        i, j = self._pairs
+        absent = np.ones((self.n, self.n), dtype=bool)
+        absent[i, j] = absent[j, i] = False
+        if matrix[..., absent].any():
+            raise ValueError("couplings: must be zero between units without an edge")
         return self.check_natural(np.concatenate([b, matrix[..., i, j]], -1), "biases")
 
     def to_parameters(self, natural: object) -> BoltzmannParameters:
@@ -305,7 +355,7 @@ class BoltzmannPrepared(StatisticPrepared):
         for k, (eta, theta) in enumerate(zip(mean, start, strict=True)):
             points[k] = family._match(eta, theta)
             # beyond pairs the boundary has too many faces to list; there a statistic is certain
-            if _smallest_eigenvalue(family._oracle(points[k])[2]) < BOUNDARY_SHARE:
+            if family._certain(points[k]):
                 points[k] = family._match(family._drawn_inside(eta), theta)
                 notes.add(BOUNDARY_NOTE.format(family))
         return points
@@ -336,11 +386,45 @@ class BoltzmannPrepared(StatisticPrepared):
         ]
 
 
-@lru_cache(maxsize=32)
-def _masks(n: int) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """The bits of the units in each entry of the statistic."""
-    i, j = np.tril_indices(n, -1)
-    return np.concatenate([1 << np.arange(n), (1 << i) | (1 << j)])
+def _ordered(edges: Any, n: int) -> Edges:
+    """Edges as pairs i > j, row by row; ValueError for loops, repetitions and strangers."""
+    found = set()
+    for edge in edges:
+        try:
+            i, j = (int(unit) for unit in edge)
+        except (TypeError, ValueError):
+            raise ValueError(f"edges: pairs of units; got {edge!r}") from None
+        if not (0 <= i < n and 0 <= j < n) or i == j:
+            raise ValueError(f"edges: two different units from 0 to {n - 1}; got {edge!r}")
+        pair = (max(i, j), min(i, j))
+        if pair in found:
+            raise ValueError(f"edges: {edge!r} is given twice")
+        found.add(pair)
+    return tuple(sorted(found))
+
+
+@lru_cache(maxsize=64)
+def _pairs(n: int, edges: Edges | None) -> tuple[Indices, Indices]:
+    if edges is None:
+        i, j = np.tril_indices(n, -1)
+    else:
+        i, j = np.array(edges, dtype=np.intp).reshape(-1, 2).T
+    return i, j
+
+
+@lru_cache(maxsize=64)
+def _engine(machine: Boltzmann) -> Enumeration | JunctionTree | str:
+    """The cheaper exact method, or why there is none."""
+    if machine.edges is None:
+        return Enumeration(machine.n)
+    tree = JunctionTree(machine.n, machine.edges)
+    if tree.elimination.states <= MAX_TABLES:
+        return tree
+    return (
+        f"{machine.n} units with {len(machine.edges)} edges: the elimination width is "
+        f"{tree.elimination.width}, whose tables would hold {tree.elimination.states} numbers "
+        f"(at most {MAX_TABLES}); `gibbs` samples approximately"
+    )
 
 
 def _smallest_eigenvalue(fisher: FloatArray) -> float:
@@ -349,22 +433,3 @@ def _smallest_eigenvalue(fisher: FloatArray) -> float:
     if not (scale > 0).all():
         return 0.0
     return float(np.linalg.eigvalsh(fisher / np.outer(scale, scale))[0])
-
-
-def _superset_sums(values: FloatArray, n: int) -> FloatArray:
-    """Sums over all states that contain each state's units."""
-    shape = values.shape
-    out = values
-    for i in range(n):
-        pairs = out.reshape(*shape[:-1], 1 << (n - 1 - i), 2, 1 << i)
-        out = np.stack([pairs.sum(-2), pairs[..., 1, :]], -2).reshape(shape)
-    return out
-
-
-def _by_blocks(natural: FloatArray, width: int, function: Any) -> FloatArray:
-    """Apply to a batch in pieces whose tables of states stay below 2**22 numbers."""
-    flat = natural.reshape(-1, natural.shape[-1])
-    step = max(1, (1 << 22) // width)
-    parts = [np.asarray(function(flat[at : at + step])) for at in range(0, len(flat), step)]
-    out = np.concatenate(parts) if parts else np.asarray(function(flat))
-    return out.reshape((*natural.shape[:-1], *out.shape[1:]))

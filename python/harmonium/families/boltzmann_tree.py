@@ -6,13 +6,13 @@ Read backwards, ``P(z_i = 1 | S)`` is the logistic function of ``f1 - f0``: marg
 and the most probable state follow clique by clique.
 """
 
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from scipy.special import expit
 
 from harmonium.numerics.elimination import Edges, Elimination, eliminate
+from harmonium.numerics.newton import match_mean, match_mean_by_products
 from harmonium.validation import FloatArray
 
 _Ints = np.ndarray[Any, np.dtype[np.intp]]
@@ -158,14 +158,65 @@ class JunctionTree:
         for k in range(len(cliques) - 1, -1, -1):
             on, off = expit(odds[k]), expit(-odds[k])
             own = self._law(joints, k, 1)
-            if cliques[k].parent is None:
+            parent = cliques[k].parent
+            if parent is None:
                 change = np.zeros(len(direction))
             else:
-                change = self._separator(tangents[self._index[cliques[k].parent]], k)
+                change = self._separator(tangents[self._index[parent]], k)
             turn = own * on * off * slopes[k]
             joints[k] = np.stack([own * off, own * on], 1)
             tangents[k] = np.stack([change * off - turn, change * on + turn], 1)
         return self._expectations(joints)[0], self._expectations(tangents)
+
+    def oracle(self, natural: FloatArray) -> tuple[float, FloatArray, FloatArray]:
+        """Return psi, its gradient and its Hessian at one point (dimension,)."""
+        dimension = len(natural)
+        step = max(1, (1 << 22) // (4 << self.elimination.width))
+        identity, hessian = np.eye(dimension), np.empty((dimension, dimension))
+        mean = self.mean(natural[None])[0]
+        for at in range(0, dimension, step):
+            hessian[at : at + step] = self.mean_and_product(natural, identity[at : at + step])[1]
+        psi = float(self.log_partition(natural[None])[0])
+        return psi, mean, 0.5 * (hessian + hessian.T)
+
+    def match(self, mean: FloatArray, start: FloatArray, largest: float) -> FloatArray:
+        """Return the point (dimension,) with these means: exact on a forest, else by Newton.
+
+        Where the Hessian would be large its products stand in for it (conjugate gradients).
+        """
+        first = self._as_forest(mean)
+        if not self._loops():
+            return first
+        if len(mean) * self.elimination.states <= 1 << 24:
+            return match_mean(self.oracle, mean, first, largest=largest)
+        del start
+        return match_mean_by_products(
+            lambda point: (float(self.log_partition(point[None])[0]), self.mean(point[None])[0]),
+            lambda point, v: self.mean_and_product(point, v[None])[1][0],
+            mean,
+            first,
+            largest=largest,
+        )
+
+    def _loops(self) -> bool:
+        return self.elimination.width > 1
+
+    def _as_forest(self, mean: FloatArray) -> FloatArray:
+        """The natural parameters if the graph had no loop: log odds of pairs and of units."""
+        p = mean[: self.n]
+        out = np.empty_like(mean)
+        out[: self.n] = np.log(p) - np.log1p(-p)
+        if not self.edges:
+            return out
+        i, j = np.array(self.edges).T
+        both = mean[self.n :]
+        only_i, only_j = p[i] - both, p[j] - both
+        neither = (1 - p[i]) - only_j
+        out[self.n :] = np.log(both) + np.log(neither) - np.log(only_i) - np.log(only_j)
+        # each edge moves its units' log odds from those of the unit alone to those given the other off
+        np.add.at(out, i, np.log(only_i) - np.log(neither) - np.log(p[i]) + np.log1p(-p[i]))
+        np.add.at(out, j, np.log(only_j) - np.log(neither) - np.log(p[j]) + np.log1p(-p[j]))
+        return out
 
     # ------------------------------------------------------------------------ samples
 
@@ -178,7 +229,7 @@ class JunctionTree:
     def most_probable(self, natural: FloatArray) -> FloatArray:
         """Return the state (units,) of largest probability at one point (dimension,)."""
         _, odds = self.upward(natural[None], maximise=True)
-        return self._unroll(odds, 1, lambda _, logit: logit > 0)[0]
+        return np.asarray(self._unroll(odds, 1, lambda _, logit: logit > 0)[0])
 
     def _unroll(self, odds: list[Any], n: int, choose: Any) -> FloatArray:
         states = np.zeros((n, self.n), dtype=np.intp)
@@ -189,9 +240,3 @@ class JunctionTree:
                 place = 2 * place + states[:, unit]
             states[:, clique.variable] = choose(k, odds[k].reshape(-1)[place])
         return states.astype(float)
-
-
-@lru_cache(maxsize=16)
-def junction_tree(n: int, edges: Edges) -> JunctionTree:
-    """Return the junction tree of a graph, made once."""
-    return JunctionTree(n, edges)

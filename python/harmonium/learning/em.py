@@ -8,13 +8,14 @@ import numpy as np
 
 from harmonium.expectation import Prepared, Source, expectation
 from harmonium.expectation.passes import Totals
+from harmonium.learning.floating_point import steady
 from harmonium.validation import FloatArray
 
-#: An explicit step after each M-step, such as a regularisation a user asks for.
-Adjust = Callable[[Prepared], Prepared]
+#: What is added to the (1, size) sums of a pass before they are met: a regularisation asked for.
+Adjust = Callable[[FloatArray], FloatArray]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Step:
     """A point on the way: its log-likelihood a row (nats), and how far it is from stationary.
 
@@ -28,6 +29,7 @@ class Step:
     notes: frozenset[str]
     sums: FloatArray
 
+    @steady
     def all_notes(self) -> frozenset[str]:
         """What was, and from here would be, moved inside its domain."""
         notes: set[str] = set(self.notes)
@@ -44,7 +46,8 @@ def em(
 ) -> Iterator[Step]:
     """Yield the starting point, then the point after each iteration, without end.
 
-    Data that a model needs only in summary (a linear Gaussian model with a normal latent: two
+    ``adjust`` maps the (1, size) sums of each pass to those that are met instead. Data that a model
+    needs only in summary (a linear Gaussian model with a normal latent: two
     moments) are read once. With ``accelerate``, every two iterations are followed by a step along
     their trend (SQUAREM: Varadhan and Roland, 2008), kept only where the likelihood is at least
     that of the second iteration.
@@ -63,13 +66,18 @@ def em(
 class _Work:
     """One model's expectation and maximisation steps over one source."""
 
+    @steady
     def __init__(self, source: Source, prepared: Prepared, adjust: Adjust | None) -> None:
         self._source = source
         self._summary = prepared.summarise(source)
         self._adjust = adjust
 
+    @steady
     def look(self, prepared: Prepared, iteration: int, notes: frozenset[str]) -> Step:
         """The E-step: the point with its likelihood, residual and sums."""
+        return self._look(prepared, iteration, notes)
+
+    def _look(self, prepared: Prepared, iteration: int, notes: frozenset[str]) -> Step:
         if self._summary is not None:
             totals: Totals = self._summary.expectation(prepared)
         else:
@@ -77,56 +85,63 @@ class _Work:
         if totals.weight <= 0:
             raise ValueError("x: no rows with positive weight")
         mean = totals.log_likelihood / totals.weight
-        residual = prepared.residual(totals.sums)
-        return Step(prepared, mean, residual, iteration, notes, totals.sums)
+        sums = totals.sums if self._adjust is None else self._adjust(totals.sums)
+        return Step(prepared, mean, prepared.residual(sums), iteration, notes, sums)
 
+    # a step too far may overflow, which is one more reason not to take it
+    @np.errstate(all="ignore")
+    def jump(self, step: Step, coordinates: FloatArray) -> Step | None:
+        """The point at these coordinates, if there is one and it is at least as likely."""
+        if not np.isfinite(coordinates).all():
+            return None
+        try:
+            moved = self._look(step.prepared.at(coordinates), step.iteration + 1, step.notes)
+        except (ValueError, np.linalg.LinAlgError):
+            return None
+        return moved if moved.log_likelihood >= step.log_likelihood else None
+
+    @steady
     def move(self, step: Step) -> tuple[Prepared, frozenset[str]]:
         """The M-step, and what was said about it."""
         notes: set[str] = set()
-        moved = step.prepared.maximise(step.sums, notes)
-        if self._adjust is not None:
-            moved = self._adjust(moved)
-        return moved, frozenset(notes)
+        return step.prepared.maximise(step.sums, notes), frozenset(notes)
 
 
 def _accelerated(work: _Work, prepared: Prepared) -> Iterator[Step]:
     """Squared iterative methods, scheme S3, with the steplength bounded by what has succeeded."""
-    notes: frozenset[str] = frozenset()
     longest = 4.0
-    iteration = 0
-    step = work.look(prepared, iteration, notes)
+    step = work.look(prepared, 0, frozenset())
     yield step
     while True:
-        trail = [step.prepared.coordinates]
+        trail = [_coordinates(step)]
         for _ in range(2):
-            iteration += 1
             prepared, notes = work.move(step)
-            step = work.look(prepared, iteration, notes)
+            step = work.look(prepared, step.iteration + 1, notes)
             yield step
-            trail.append(step.prepared.coordinates)
-        first, second = trail[1] - trail[0], trail[2] - 2 * trail[1] + trail[0]
-        bend = float(np.linalg.norm(second))
-        length = float(np.linalg.norm(first)) / bend if bend > 0 else 1.0
-        length = min(max(length, 1.0), longest)
+            trail.append(_coordinates(step))
+        length, ahead = _ahead(trail, longest)
         if length <= 1.0:
             continue
-        jumped = _jump(work, step, trail[0] + 2 * length * first + length**2 * second, iteration)
+        jumped = work.jump(step, ahead)
         if jumped is None:
             longest = max(longest / 2, 2.0)
             continue
         if length == longest:
             longest *= 4.0
-        iteration += 1
         step = jumped
         yield step
 
 
-def _jump(work: _Work, step: Step, coordinates: FloatArray, iteration: int) -> Step | None:
-    """The point at these coordinates, if there is one and it is at least as likely."""
-    if not np.isfinite(coordinates).all():
-        return None
-    try:
-        moved = work.look(step.prepared.at(coordinates), iteration + 1, step.notes)
-    except (ValueError, np.linalg.LinAlgError):
-        return None
-    return moved if moved.log_likelihood >= step.log_likelihood else None
+@steady
+def _coordinates(step: Step) -> FloatArray:
+    return step.prepared.coordinates
+
+
+@steady
+def _ahead(trail: list[FloatArray], longest: float) -> tuple[float, FloatArray]:
+    """How far along the trend of three points to step, and where that leads."""
+    first, second = trail[1] - trail[0], trail[2] - 2 * trail[1] + trail[0]
+    bend = float(np.linalg.norm(second))
+    length = float(np.linalg.norm(first)) / bend if bend > 0 else 1.0
+    length = min(max(length, 1.0), longest)
+    return length, trail[0] + 2 * length * first + length**2 * second

@@ -1,9 +1,9 @@
 """Fitting: the one function behind every estimator."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -16,16 +16,25 @@ from harmonium.expectation import (
     latents,
     log_densities,
 )
+from harmonium.expectation.sources import Block
 from harmonium.families.base import ExponentialFamily
 from harmonium.harmonium import Harmonium
 from harmonium.learning.em import Adjust, Step, em
+from harmonium.learning.floating_point import steady
 from harmonium.learning.standardisation import (
     Standardisation,
     sample_rows,
     standardisation_of,
 )
 from harmonium.learning.starting import Sharing, start
-from harmonium.validation import FloatArray, as_count, as_generator, as_positive, warn_caller
+from harmonium.validation import (
+    FloatArray,
+    as_count,
+    as_generator,
+    as_positive,
+    as_weights,
+    warn_caller,
+)
 
 #: Methods of learning.
 Method = Literal["EM"]
@@ -33,7 +42,7 @@ Method = Literal["EM"]
 _STALLED = 25
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Fit:
     """A fitted model.
 
@@ -68,11 +77,13 @@ class Fit:
     notes: frozenset[str] = field(default_factory=frozenset)
 
     @cached_property
+    @steady
     def natural(self) -> FloatArray:
         """The natural parameters (dimension,) in the data's own units."""
         return np.asarray(self.in_units.natural[0])
 
     @cached_property
+    @steady
     def in_units(self) -> Prepared:
         """The fitted point in the data's own units."""
         standard = self.standardisation
@@ -85,15 +96,18 @@ class Fit:
         """Average negative log density of the data, in nats a row."""
         return float(self.history[-1])
 
+    @steady
     def log_density(self, x: object) -> FloatArray:
         """Return log densities (n,) in nats of rows of data, of what is observed of them."""
         source = self.standardisation.source(_data(self.model, x))
         return log_densities(self.prepared, source) - self._log_scale(source)
 
+    @steady
     def latent(self, x: object) -> FloatArray:
         """Return posteriors (n, width): probabilities of all components, or means of the latent."""
         return latents(self.prepared, self.standardisation.source(_data(self.model, x)))
 
+    @steady
     def sample(self, n: int, seed: object = None) -> tuple[FloatArray, FloatArray]:
         """Return ``n`` draws: data (n, n_observed) in their own units, and the latents' columns.
 
@@ -157,7 +171,8 @@ def fit(
     accelerate : bool
         Whether to step along the trend of EM where that raises the likelihood (SQUAREM).
     adjust : function, optional
-        Applied to the point after each M-step.
+        From the (1, size) sums of each pass to those that are met instead, such as the variance of
+        a regularisation; "converged" then means that these agree with the model's.
     callback : function, optional
         Called with each :class:`~harmonium.learning.em.Step`; its exceptions pass through.
     warn : bool
@@ -167,9 +182,15 @@ def fit(
     ------
     ValueError
         For data that the model can not take; nothing is half done.
+    TypeError
+        If ``model`` is no exponential family.
     """
+    if not isinstance(model, ExponentialFamily):
+        raise TypeError(f"model: an exponential family, not {model!r}")
     if method != "EM":
         raise ValueError(f'method: "EM"; got {method!r}')
+    if sharing not in get_args(Sharing):
+        raise ValueError(f"sharing: one of {get_args(Sharing)}; got {sharing!r}")
     as_count(max_iter, name="max_iter", minimum=0)
     as_count(n_init, name="n_init")
     as_positive(tol, name="tol", allow_zero=True)
@@ -178,7 +199,7 @@ def fit(
     standard = standardisation_of(model, sample_rows(data))
     source = standard.source(data)
     best: Fit | None = None
-    for attempt in range(1 if initial is not None else n_init):
+    for _ in range(1 if initial is not None else n_init):
         if initial is not None:
             prepared = _initial(model, initial, standard)
         else:
@@ -188,7 +209,6 @@ def fit(
         )
         if best is None or fitted.history[-1] < best.history[-1]:
             best = fitted
-        del attempt
     assert best is not None
     if warn:
         give_warnings(best, tol)
@@ -252,6 +272,7 @@ def _run(
     )
 
 
+@steady
 def _mean_log_scale(source: Source, standard: Standardisation) -> float:
     """Average over rows of the log scales of what is observed of them."""
     if standard.is_identity:
@@ -266,21 +287,57 @@ def _mean_log_scale(source: Source, standard: Standardisation) -> float:
 
 
 def _data(model: ExponentialFamily, x: object, weights: object = None) -> Source:
-    if isinstance(x, Source):
-        return as_source(x, weights)
+    """The data as a source whose rows are on the model's support."""
+    if not isinstance(x, Source):
+        source = as_source(x, weights)
+        assert isinstance(source, ArraySource)
+        _check_table(model, source.x, "x")
+        return source
     source = as_source(x, weights)
-    assert isinstance(source, ArraySource)
+    if not isinstance(source, ArraySource):
+        return _Checked(source, model)
+    table = _check_table(model, source.x, "x")
+    # a memory map stays one, and is standardised block by block
+    mapped = isinstance(source.x, np.memmap) and np.may_share_memory(source.x, table)
+    return ArraySource(
+        source.x if mapped else table,
+        as_weights(source.weights, len(table), name="weights"),
+    )
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """Blocks of a source, held against the model's support as they are read."""
+
+    inner: Source
+    model: ExponentialFamily
+
+    @property
+    def n_features(self) -> int:
+        """How many columns."""
+        return self.inner.n_features
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield the blocks."""
+        rows = 0
+        for x, weights in self.inner.blocks():
+            yield _check_table(self.model, x, f"x, rows from {rows} on" if rows else "x"), weights
+            rows += len(x)
+
+
+def _check_table(model: ExponentialFamily, x: object, name: str) -> FloatArray:
     if isinstance(model, Harmonium):
-        model.check_table(source.x, "x")
-    else:
-        model.check_data(source.x, "x", missing=True)
-    return source
+        return model.check_table(x, name)
+    return model.check_data(x, name, missing=True)
 
 
 def _initial(model: ExponentialFamily, initial: object, standard: Standardisation) -> Prepared:
     prepared = initial if isinstance(initial, Prepared) else model.prepare(initial)
-    if prepared.count != 1:
-        raise ValueError(f"initial: one point, not {prepared.count}")
+    if prepared.natural.shape != (1, model.dimension):
+        raise ValueError(
+            f"initial: one point of {model.dimension} parameters, not of shape "
+            f"{prepared.natural.shape}"
+        )
     if standard.is_identity:
         return prepared
     return prepared.affine(-standard.shift / standard.scale, 1 / standard.scale)

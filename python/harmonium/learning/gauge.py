@@ -63,7 +63,7 @@ def with_standard_latent(fitted: Fit) -> Fit:
 
 
 @singledispatch
-def _mapped(prepared: Prepared, matrix: FloatArray, shift: FloatArray) -> Prepared:
+def _mapped(prepared: Prepared, matrix: FloatArray, shift: FloatArray) -> Prepared:  # noqa: ARG001 - the kinds below use them
     """The laws of ``matrix z + shift``, z the leading normal: others stay behind it."""
     raise TypeError(f"{type(prepared).__name__} has no leading normal")
 

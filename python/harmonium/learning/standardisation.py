@@ -9,6 +9,7 @@ import numpy as np
 from harmonium.expectation import ArraySource, Source
 from harmonium.expectation.sources import Block
 from harmonium.families.base import ExponentialFamily
+from harmonium.learning.floating_point import steady
 from harmonium.validation import FloatArray
 
 #: Rows from which medians and quartiles are taken.
@@ -19,7 +20,7 @@ _SMALLEST_SCALE = 1e-75
 _NORMAL_RANGE = 1.3489795003921634
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Standardisation:
     """``z = (x - shift) / scale``, column by column.
 
@@ -40,6 +41,7 @@ class Standardisation:
         """Whether nothing is shifted or scaled."""
         return bool((self.shift == 0).all() and (self.scale == 1).all())
 
+    @steady
     def apply(self, x: FloatArray) -> FloatArray:
         """Return a table in standard coordinates."""
         return x if self.is_identity else (x - self.shift) / self.scale
@@ -53,7 +55,7 @@ class Standardisation:
         return _Standardised(source, self)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Standardised:
     """Blocks converted as they are read."""
 
@@ -71,7 +73,7 @@ class _Standardised:
             yield self.standardisation.apply(x), weights
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sample:
     """Distinct rows of the data and their total weights: repetition and weight are one thing."""
 
@@ -83,30 +85,97 @@ class Sample:
         return Sample(self.x[rows], self.weights[rows])
 
 
+@steady
 def sample_rows(source: Source, most: int = _SAMPLE_ROWS) -> Sample:
-    """Return distinct rows, in order, of at most ``most``: evenly spaced of a table, else the first.
+    """Return distinct rows, in order, of at most ``most`` evenly spaced ones, the same of any source.
 
-    Rows without weight are left out, so they influence nothing.
+    Rows without weight are left out, so they influence nothing; a column that is missing in all
+    rows taken is represented by the first row that has it.
+
+    Raises
+    ------
+    ValueError
+        Where there are no rows with weight, and for a column that has no value in any of them.
     """
-    if isinstance(source, ArraySource):
-        x, weights = source.x, source.weights
-        if weights is not None:
-            kept = np.flatnonzero(weights > 0)
-            x, weights = x[kept], weights[kept]
-        step = max(1, -(-len(x) // most))
-        x, weights = np.asarray(x[::step]), None if weights is None else weights[::step]
-    else:
-        block = next(source.blocks(), None)
-        if block is None:
-            raise ValueError("x: no rows")
-        x, weights = block[0][:most], None if block[1] is None else block[1][:most]
+    taken, first = _Spaced(most), _FirstSeen(source.n_features)
+    for x, weights in source.blocks():
+        heavy = slice(None) if weights is None else np.flatnonzero(weights > 0)
+        rows, shares = x[heavy], np.ones(len(x)) if weights is None else weights[heavy]
+        first.look(rows, shares)
+        taken.add(rows, shares)
+    x, shares = taken.rows()
     if not len(x):
         raise ValueError("x: no rows with positive weight")
+    lacking = np.flatnonzero(np.isnan(x).all(0))
+    if len(lacking):
+        more, their = first.rows(lacking)
+        x, shares = np.concatenate([x, more]), np.concatenate([shares, their])
     # NaN never equals NaN, infinity does; data hold none of the latter
     marked = np.where(np.isnan(x), np.inf, x)
     distinct, which = np.unique(marked, axis=0, return_inverse=True)
-    totals = np.bincount(which.ravel(), weights=weights, minlength=len(distinct)).astype(float)
+    totals = np.zeros(len(distinct))
+    np.add.at(totals, which.ravel(), shares)
     return Sample(np.where(np.isinf(distinct), np.nan, distinct), totals)
+
+
+class _Spaced:
+    """Every 2**k-th of the rows that come, k the least that leaves no more than ``most``."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._step = 1
+        self._seen = self._held = 0
+        self._parts: list[tuple[FloatArray, FloatArray]] = []
+
+    def add(self, x: FloatArray, weights: FloatArray) -> None:
+        """Take what is due of the next rows."""
+        due = slice(-self._seen % self._step, None, self._step)
+        self._seen += len(x)
+        self._parts.append((x[due].copy(), weights[due].copy()))
+        self._held += len(self._parts[-1][0])
+        while self._held > self._most:
+            x, weights = self.rows()
+            self._parts = [(x[::2], weights[::2])]
+            self._held = len(self._parts[0][0])
+            self._step *= 2
+
+    def rows(self) -> tuple[FloatArray, FloatArray]:
+        """Return the rows taken so far, and their weights."""
+        if not self._parts:
+            return np.empty((0, 0)), np.empty(0)
+        return (
+            np.concatenate([x for x, _ in self._parts]),
+            np.concatenate([weights for _, weights in self._parts]),
+        )
+
+
+class _FirstSeen:
+    """The first row that has a value in each column, and its weight."""
+
+    def __init__(self, n_features: int) -> None:
+        self._rows: list[tuple[FloatArray, float] | None] = [None] * n_features
+        self._unseen = np.arange(n_features)
+
+    def look(self, x: FloatArray, weights: FloatArray) -> None:
+        """Note the columns that the next rows are the first to have."""
+        if not len(self._unseen):
+            return
+        has = ~np.isnan(x[:, self._unseen])
+        for column, values in zip(self._unseen[has.any(0)], has.T[has.any(0)], strict=True):
+            row = int(values.argmax())
+            self._rows[column] = x[row].copy(), float(weights[row])
+        self._unseen = self._unseen[~has.any(0)]
+
+    def rows(self, columns: np.ndarray[Any, Any]) -> tuple[FloatArray, FloatArray]:
+        """Return the rows noted for these columns; ValueError where there is none."""
+        found = [(column, self._rows[column]) for column in columns.tolist()]
+        for column, row in found:
+            if row is None:
+                raise ValueError(
+                    f"x: column {column} has no value in any row of positive weight: drop it"
+                )
+        kept = [row for _, row in found if row is not None]
+        return np.stack([x for x, _ in kept]), np.array([weight for _, weight in kept])
 
 
 def quantiles(values: FloatArray, weights: FloatArray, at: tuple[float, ...]) -> FloatArray:
@@ -117,6 +186,7 @@ def quantiles(values: FloatArray, weights: FloatArray, at: tuple[float, ...]) ->
     return np.asarray(values[order][np.minimum(places, len(values) - 1)])
 
 
+@steady
 def standardisation_of(family: ExponentialFamily, sample: Sample) -> Standardisation:
     """Return the coordinates in which ``family`` is fitted to data with these rows.
 

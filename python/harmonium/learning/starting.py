@@ -7,7 +7,6 @@ same as so many repetitions, and the order of the rows does not matter.
 from typing import Any, Literal
 
 import numpy as np
-from sklearn.cluster import KMeans, kmeans_plusplus
 
 from harmonium.expectation.prepared import Prepared
 from harmonium.families.base import ExponentialFamily
@@ -16,6 +15,8 @@ from harmonium.families.normal import Normal
 from harmonium.families.normal_stack import NormalPrepared
 from harmonium.harmonium import Harmonium
 from harmonium.learning.factors import Factors, maximum_likelihood_factors, principal_factors
+from harmonium.learning.floating_point import steady
+from harmonium.learning.kmeans import kmeans, seeds, squared_distances
 from harmonium.learning.standardisation import Sample, quantiles
 from harmonium.rules.linear import LinearRule
 from harmonium.rules.linear_stack import NOISE_FLOOR, LinearPrepared
@@ -27,6 +28,7 @@ from harmonium.validation import FloatArray
 Sharing = Literal["kmeans", "k-means++", "random", "random_from_data"]
 
 
+@steady
 def start(
     family: ExponentialFamily,
     sample: Sample,
@@ -62,18 +64,22 @@ def share_rows(
     if sharing == "random":
         shares = rng.random((n, n_components))
         return np.asarray(shares / shares.sum(-1, keepdims=True))
-    seed = int(rng.integers(2**31 - 1))
-    distinct = len(np.unique(x, axis=0))
-    if sharing == "kmeans" and distinct >= n_components:
-        means = KMeans(n_components, n_init=1, random_state=seed)
-        return np.asarray(np.eye(n_components)[means.fit(x, sample_weight=weights).labels_])
-    if sharing == "random_from_data" or distinct < n_components:
-        chosen = rng.choice(n, n_components, replace=n < n_components, p=weights / weights.sum())
-        centres = x[chosen]
+    if sharing == "kmeans":
+        return np.asarray(np.eye(n_components)[kmeans(x, weights, n_components, rng)])
+    if sharing == "k-means++":
+        chosen = seeds(x, weights, n_components, rng)
     else:
-        centres, _ = kmeans_plusplus(x, n_components, sample_weight=weights, random_state=seed)
-    distance = np.stack([((x - c) ** 2).sum(-1) for c in centres], -1)
-    return np.asarray(np.eye(n_components)[distance.argmin(-1)])
+        chosen = _at_random(weights, n_components, rng)
+    return np.asarray(np.eye(n_components)[squared_distances(x, x[chosen]).argmin(-1)])
+
+
+def _at_random(weights: FloatArray, n: int, rng: np.random.Generator) -> Any:
+    """Rows drawn one after another by weight, without replacement as long as there are any."""
+    # the first of independent exponential waiting times (Efraimidis and Spirakis, 2006), in logs:
+    # weights may differ by more than a float holds
+    drawn = np.maximum(rng.standard_exponential(len(weights)), np.finfo(float).tiny)
+    waiting = np.log(drawn) - np.log(weights)
+    return np.resize(np.argsort(waiting, kind="stable")[:n], n)
 
 
 def embedding(family: ExponentialFamily, sample: Sample) -> Sample:
@@ -241,8 +247,8 @@ def _start_scores(
 ) -> Prepared:
     """A latent normal starts standard; deeper ones start as models of the scores."""
     if isinstance(latent, Normal):
-        n = latent.n
-        return NormalPrepared(latent, np.zeros((1, n)), np.eye(n)[None])
+        covariance = latent._shape.of_scale(np.ones(latent.n))
+        return NormalPrepared(latent, np.zeros((1, latent.n)), covariance[None])
     return start(latent, scores, rng, sharing)
 
 

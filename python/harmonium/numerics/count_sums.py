@@ -68,14 +68,18 @@ def count_moments(
     for members, x, log_weight in _nodes(log_mass, mode, spread, highest):
         inside = np.isfinite(log_weight)
         log_terms = np.where(inside, log_mass(members, x) + log_weight, -np.inf)
-        top = log_terms.max(-1, keepdims=True)
+        largest = log_terms.argmax(-1)
+        top = np.take_along_axis(log_terms, largest[:, None], -1)
         terms = np.exp(log_terms - top)
-        total = terms.sum(-1, keepdims=True)
-        share = terms / total
+        # all but the largest: of a sum next to one, the logarithm keeps its digits
+        others = terms.copy()
+        np.put_along_axis(others, largest[:, None], 0.0, -1)
+        rest = others.sum(-1, keepdims=True)
+        share = terms / (1.0 + rest)
         values = statistics(members, x)
         mean = (values * share).sum(-1)
         centred = values - mean[..., None]
-        out.log_sum[members] = (top + np.log(total))[:, 0]
+        out.log_sum[members] = (top + np.log1p(rest))[:, 0]
         out.mean[members] = mean.T
         out.covariance[members] = np.einsum("fmk,gmk,mk->mfg", centred, centred, share)
     return out
