@@ -58,10 +58,12 @@ def imports_of(name: str) -> Iterator[tuple[str, int]]:
                 )
 
 
-def layer_of(name: str) -> int:
-    """The place in the order; the package itself, which gathers everything, is above all."""
+def layer_of(name: str) -> float:
+    """The place in the order; the package itself stands just above the last that it gathers."""
     parts = name.split(".")
-    return LAYERS.index(parts[1]) if len(parts) > 1 else len(LAYERS)
+    if len(parts) > 1:
+        return LAYERS.index(parts[1])
+    return max(layer_of(imported) for imported, _ in imports_of(name)) + 0.5
 
 
 def test_the_package_is_read() -> None:

@@ -1,21 +1,50 @@
 """Latent variable models whose inference and learning are exact."""
 
 from harmonium.expectation import get_threads, set_threads
-from harmonium.families import Boltzmann, Categorical, ExponentialFamily, Normal, Poisson, VonMises
+from harmonium.families import (
+    Bernoulli,
+    Beta,
+    Binomial,
+    Boltzmann,
+    Categorical,
+    CoMPoisson,
+    Dirichlet,
+    Exponential,
+    ExponentialFamily,
+    Gamma,
+    Geometric,
+    InverseGaussian,
+    NegativeBinomial,
+    Normal,
+    Poisson,
+    Product,
+    VonMises,
+)
 from harmonium.harmonium import Harmonium
 from harmonium.models import LinearGaussian, Mixture
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Bernoulli",
+    "Beta",
+    "Binomial",
     "Boltzmann",
     "Categorical",
+    "CoMPoisson",
+    "Dirichlet",
+    "Exponential",
     "ExponentialFamily",
+    "Gamma",
+    "Geometric",
     "Harmonium",
+    "InverseGaussian",
     "LinearGaussian",
     "Mixture",
+    "NegativeBinomial",
     "Normal",
     "Poisson",
+    "Product",
     "VonMises",
     "get_threads",
     "set_threads",

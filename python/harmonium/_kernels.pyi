@@ -45,6 +45,7 @@ def statistic_stack(
     naturals: NDArray[np.float64],
     means: NDArray[np.float64],
     log_partitions: NDArray[np.float64],
+    parameter: float = 0.0,
 ) -> Stack: ...
 def mixture_stack(log_weights: NDArray[np.float64], components: Stack) -> Stack: ...
 def linear_stack(

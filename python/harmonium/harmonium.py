@@ -8,7 +8,13 @@ import numpy as np
 from harmonium.expectation import as_source, expectation, log_densities
 from harmonium.expectation.passes import patterns
 from harmonium.expectation.prepared import Prepared
-from harmonium.families.base import Completed, ExponentialFamily, Indices, distinct
+from harmonium.families.base import (
+    ColumnUnits,
+    Completed,
+    ExponentialFamily,
+    Indices,
+    distinct,
+)
 from harmonium.rules.base import Block, Conjugation, ConjugationRule, add_leading
 from harmonium.validation import FloatArray, as_floats, as_table
 
@@ -100,7 +106,7 @@ class Harmonium(ExponentialFamily):
         return self.observable.leading
 
     @property
-    def standardisation(self) -> str:
+    def standardisation(self) -> tuple[ColumnUnits, ...]:
         """How columns of data may be shifted and scaled: as the observable's."""
         return self.observable.standardisation
 

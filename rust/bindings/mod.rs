@@ -1,6 +1,9 @@
 //! The Python module `harmonium._kernels`: shapes are checked, the GIL is released, errors
 //! become exceptions; nothing is computed here.
 
+// Arguments arrive by value: what was extracted from Python's objects.
+#![allow(clippy::needless_pass_by_value)]
+
 mod latents;
 mod stacks;
 

@@ -49,7 +49,10 @@ fn watched<T: Send>(
 ) -> PyResult<T> {
     let signal: Mutex<Option<PyErr>> = Mutex::new(None);
     let result = py.detach(|| {
-        let mut interrupted = || match Python::attach(|py| py.check_signals()) {
+        // the method itself is not general enough in its lifetime
+        #[allow(clippy::redundant_closure_for_method_calls)]
+        let check = || Python::attach(|py| py.check_signals());
+        let mut interrupted = || match check() {
             Ok(()) => false,
             Err(error) => {
                 if let Ok(mut slot) = signal.lock() {

@@ -92,10 +92,17 @@ impl Group {
     }
 }
 
+/// Whether any number is NaN.
+fn has_missing(data: &[f64]) -> bool {
+    // a chunk without an early end is as fast as memory
+    data.chunks(1024)
+        .any(|chunk| chunk.iter().fold(false, |any, x| any | x.is_nan()))
+}
+
 /// Rows by pattern of missing columns: complete rows first, then in order of pattern.
 fn groups(table: &Table<'_>) -> Vec<Group> {
     let n = table.rows();
-    if !table.data.iter().any(|x| x.is_nan()) {
+    if !has_missing(table.data) {
         return vec![Group {
             observed: None,
             list: None,
@@ -156,7 +163,9 @@ fn block_rows(stack: &dyn Stack) -> usize {
     let per_row = stack.features() * 3 + stack.cache_len(LANES) / LANES + stack.count();
     let fitting = 24_000 / per_row.max(1);
     let quick = (2e7 / stack.cost()) as usize;
-    (fitting.min(quick) / LANES * LANES).clamp(LANES, 256)
+    // strides of powers of two would put every feature in the same few lines of the cache
+    let rows = fitting.min(quick).clamp(LANES, 256) / LANES;
+    (rows - (rows + 1) % 2).max(1) * LANES
 }
 
 /// What a worker does with each evaluated block.
@@ -208,9 +217,9 @@ fn run_piece<C: Collector>(
             0
         };
         let mut sums = scratch.take(size);
-        let mut data = scratch.take(width * step);
-        let mut logs = scratch.take(stack.count() * step);
-        let mut cache = scratch.take(stack.cache_len(step));
+        let mut data = scratch.take_any(width * step);
+        let mut logs = scratch.take_any(stack.count() * step);
+        let mut cache = scratch.take_any(stack.cache_len(step));
         let mut at = 0;
         while at < len {
             if scratch.stopped() {
@@ -352,6 +361,17 @@ impl Drop for Finished<'_> {
     }
 }
 
+/// `Σ w l` in a fixed order; a row of weight zero does not count, however impossible.
+fn weighted_sum(weights: &[f64], logs: &[f64]) -> f64 {
+    let mut parts = [0.0; 8];
+    for (weights, logs) in weights.chunks_exact(8).zip(logs.chunks_exact(8)) {
+        for ((part, &w), &l) in parts.iter_mut().zip(weights).zip(logs) {
+            *part += if w == 0.0 { 0.0 } else { w * l };
+        }
+    }
+    parts.iter().sum()
+}
+
 struct Summing<'a> {
     table: Table<'a>,
     size: usize,
@@ -378,15 +398,13 @@ impl Collector for Summing<'_> {
         cache: &mut [f64],
         scratch: &mut Scratch,
     ) {
-        let mut weights = scratch.take(rows.stride);
-        for t in 0..rows.len {
-            let weight = self.table.weights.map_or(1.0, |w| w[indices.get(t)]);
-            weights[t] = weight;
-            // a row of weight zero does not count, however impossible
-            if weight != 0.0 {
-                out.log_likelihood += weight * logs[t];
-            }
+        let mut weights = scratch.take_any(rows.stride);
+        let (own, padding) = weights.split_at_mut(rows.len);
+        for (t, w) in own.iter_mut().enumerate() {
+            *w = self.table.weights.map_or(1.0, |w| w[indices.get(t)]);
         }
+        padding.fill(0.0);
+        out.log_likelihood += weighted_sum(&weights, &logs[..rows.stride]);
         stack.accumulate(rows, &weights, cache, sums, scratch);
         scratch.give(weights);
     }
@@ -520,4 +538,213 @@ pub fn latents(
         latent: true,
     };
     list(stack, table, &listing, watch)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::kernels::stack::mixture::MixtureStack;
+    use crate::kernels::stack::normal::{Covariance, NormalStack};
+
+    /// Parameters of a mixture of normals, factors lower triangular.
+    #[derive(Debug, Clone)]
+    struct Normals {
+        d: usize,
+        log_weights: Vec<f64>,
+        means: Vec<f64>,
+        factors: Vec<f64>,
+    }
+
+    impl Normals {
+        fn stack(&self) -> MixtureStack {
+            let (means, factors) = (self.means.clone(), self.factors.clone());
+            let normals = NormalStack::new(Covariance::Full, self.d, means, factors).unwrap();
+            let k = self.log_weights.len();
+            MixtureStack::new(self.log_weights.clone(), k, Arc::new(normals)).unwrap()
+        }
+
+        /// Log density of each component with its weight.
+        fn logs(&self, row: &[f64]) -> Vec<f64> {
+            let d = self.d;
+            (0..self.log_weights.len())
+                .map(|k| {
+                    let factor = &self.factors[k * d * d..(k + 1) * d * d];
+                    let mean = &self.means[k * d..(k + 1) * d];
+                    let (mut norm, mut log) = (0.0, self.log_weights[k]);
+                    for i in 0..d {
+                        let white: f64 = (0..=i)
+                            .map(|j| factor[i * d + j] * (row[j] - mean[j]))
+                            .sum();
+                        norm += white * white;
+                        log += factor[i * d + i].ln() - 0.5 * (2.0 * std::f64::consts::PI).ln();
+                    }
+                    log - 0.5 * norm
+                })
+                .collect()
+        }
+
+        /// The expectation, row by row.
+        fn expectation(&self, data: &[f64], weights: &[f64]) -> Totals {
+            let (d, size) = (self.d, 1 + self.d + self.d * (self.d + 1) / 2);
+            let mut totals = Totals {
+                log_likelihood: 0.0,
+                sums: vec![0.0; size * self.log_weights.len()],
+            };
+            for (row, weight) in data.chunks_exact(d).zip(weights) {
+                let logs = self.logs(row);
+                let top = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+                let log = top + logs.iter().map(|l| (l - top).exp()).sum::<f64>().ln();
+                totals.log_likelihood += weight * log;
+                for (k, sums) in totals.sums.chunks_exact_mut(size).enumerate() {
+                    let share = weight * (logs[k] - log).exp();
+                    let deviation = |i: usize| row[i] - self.means[k * d + i];
+                    sums[0] += share;
+                    let mut at = 1 + d;
+                    for i in 0..d {
+                        sums[1 + i] += share * deviation(i);
+                        for j in 0..=i {
+                            sums[at] += share * deviation(i) * deviation(j);
+                            at += 1;
+                        }
+                    }
+                }
+            }
+            totals
+        }
+    }
+
+    fn numbers(n: usize) -> impl Strategy<Value = Vec<f64>> {
+        prop::collection::vec(-2.0..2.0_f64, n)
+    }
+
+    fn normals(
+        d: impl Strategy<Value = usize>,
+        k: impl Strategy<Value = usize>,
+    ) -> impl Strategy<Value = Normals> {
+        (d, k)
+            .prop_flat_map(|(d, k)| (Just(d), numbers(k), numbers(k * d), numbers(k * d * d)))
+            .prop_map(|(d, log_weights, means, mut factors)| {
+                for factor in factors.chunks_exact_mut(d * d) {
+                    for i in 0..d {
+                        factor[i * d + i] = 1.0 + factor[i * d + i].abs();
+                        factor[i * d + i + 1..(i + 1) * d].fill(0.0);
+                    }
+                }
+                Normals {
+                    d,
+                    log_weights,
+                    means,
+                    factors,
+                }
+            })
+    }
+
+    fn pass(stack: &dyn Stack, data: &[f64], weights: Option<&[f64]>, threads: usize) -> Totals {
+        let table = Table {
+            data,
+            columns: stack.features(),
+            weights,
+        };
+        let mut watch = Watch {
+            threads,
+            interrupted: &mut || false,
+        };
+        expectation(stack, table, &mut watch).unwrap()
+    }
+
+    fn close(value: f64, exact: f64, scale: f64) -> bool {
+        (value - exact).abs() <= 1e-11 * (scale + exact.abs())
+    }
+
+    proptest! {
+        #[test]
+        fn the_pass_of_a_mixture_agrees_with_plain_loops(
+            (model, data, weights) in normals(1..6_usize, 1..5_usize).prop_flat_map(|model| {
+                let n = 1..400_usize;
+                (Just(model), n).prop_flat_map(|(model, n)| {
+                    let (d, weights) = (model.d, prop::collection::vec(0.0..2.0_f64, n));
+                    (Just(model), numbers(n * d), weights)
+                })
+            })
+        ) {
+            let (stack, n) = (model.stack(), weights.len());
+            let ones = vec![1.0; n];
+            for (given, weights) in [(Some(&weights[..]), &weights), (None, &ones)] {
+                let exact = model.expectation(&data, weights);
+                let found = pass(&stack, &data, given, 1);
+                let scale = n as f64;
+                prop_assert!(close(found.log_likelihood, exact.log_likelihood, 10.0 * scale));
+                for (value, exact) in found.sums.iter().zip(&exact.sums) {
+                    prop_assert!(close(*value, *exact, 10.0 * scale), "{value} {exact}");
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(12))]
+        #[test]
+        fn threads_do_not_change_a_bit(
+            model in normals(6..9_usize, 6..9_usize),
+            data in numbers(7001 * 8),
+            missing in any::<bool>(),
+        ) {
+            let stack = model.stack();
+            let n = data.len() / 8;
+            let mut data = data[..n * model.d].to_vec();
+            if missing {
+                data.iter_mut().step_by(777).for_each(|x| *x = f64::NAN);
+            }
+            // enough work for the threads that are asked for
+            prop_assert!(stack.cost() * n as f64 > PARALLEL_COST);
+            let alone = pass(&stack, &data, None, 1);
+            for threads in [2, 3, 8] {
+                let together = pass(&stack, &data, None, threads);
+                prop_assert!(together.log_likelihood.to_bits() == alone.log_likelihood.to_bits());
+                for (a, b) in together.sums.iter().zip(&alone.sums) {
+                    prop_assert!(a.to_bits() == b.to_bits());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn rows_of_weight_zero_do_not_count_however_impossible() {
+        let logs = [
+            f64::NEG_INFINITY,
+            -1.0,
+            f64::NEG_INFINITY,
+            -2.0,
+            0.0,
+            0.0,
+            0.0,
+            0.0,
+        ];
+        let weights = [0.0, 2.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0];
+        assert_eq!(weighted_sum(&weights, &logs), -4.0);
+    }
+
+    #[test]
+    fn a_missing_value_is_found_anywhere() {
+        for at in [0, 1023, 1024, 4999] {
+            let mut data = vec![1.0; 5000];
+            assert!(!has_missing(&data));
+            data[at] = f64::NAN;
+            assert!(has_missing(&data));
+        }
+    }
+
+    #[test]
+    fn blocks_hold_an_odd_number_of_lanes() {
+        for d in [1, 3, 8, 32, 100, 1000] {
+            let factors = vec![1.0; d];
+            let stack = NormalStack::new(Covariance::Diagonal, d, vec![0.0; d], factors).unwrap();
+            let rows = block_rows(&stack);
+            assert!(rows % (2 * LANES) == LANES && rows <= 256, "{d}: {rows}");
+        }
+    }
 }

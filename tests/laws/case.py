@@ -95,3 +95,9 @@ class Case:
             raise ValueError(f"{self!r}: needs a support or a boundary")
         corner = self.support.corner(self.family)
         return np.asarray(self.family.sufficient_statistic(corner[None])[0])
+
+
+def with_holes(x: FloatArray, share: float = 0.3, seed: int = 0) -> FloatArray:
+    """A copy with values missing at random."""
+    holes = np.random.default_rng(seed).random(x.shape) < share
+    return np.where(holes, np.nan, x)

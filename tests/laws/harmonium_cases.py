@@ -18,6 +18,7 @@ from harmonium import (
 )
 from harmonium.validation import FloatArray
 from laws.random_points import random_point, rows_of
+from laws.units import allowed, shifts
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class HarmoniumCase:
     @property
     def shifts(self) -> bool:
         """Whether data may be shifted and scaled."""
-        return self.model.standardisation != "none"
+        return shifts(self.model)
 
     def rng(self, *seed: int) -> np.random.Generator:
         """A generator of the case's own for every use."""
@@ -72,9 +73,7 @@ class HarmoniumCase:
         """A shift and a scale (n_observed,) that the model allows; a scale may be negative."""
         rng, n = self.rng(seed, 2), self.model.n_observed
         scale = rng.choice([-1.0, 1.0], n) * np.exp(rng.normal(size=n))
-        if self.model.standardisation == "common":
-            scale[:] = scale[0]
-        return 3 * rng.normal(size=n), scale
+        return allowed(self.model, 3 * rng.normal(size=n), scale)
 
 
 def _case(name: str, model: Harmonium, small: Harmonium | None = None) -> HarmoniumCase:

@@ -9,17 +9,21 @@ from typing import Any
 
 import numpy as np
 
-from harmonium import Harmonium, Normal
+from harmonium import Harmonium, Normal, Product
 from harmonium.families.base import ExponentialFamily
 from harmonium.rules import LinearRule, MixtureRule
 from harmonium.rules.base import ConjugationRule
 from harmonium.validation import FloatArray
+from laws.family_cases import CASES
 
 
 @singledispatch
 def random_point(family: ExponentialFamily, rng: np.random.Generator) -> FloatArray:
     """Return natural parameters (dimension,) of one law."""
-    return 0.9 * rng.normal(size=family.dimension)
+    own = (case.chart for case in CASES if case.family == family)
+    kin = (case.chart for case in CASES if type(case.family) is type(family))
+    chart = next(own, None) or next(kin)
+    return np.asarray(chart(family, rng.uniform(-1.5, 1.5, family.dimension)))
 
 
 @random_point.register
@@ -39,6 +43,11 @@ def random_covariance(family: Normal, rng: np.random.Generator) -> Any:
     factor = np.eye(family.n) + np.tril(0.4 * rng.normal(size=(family.n, family.n)), -1)
     factor /= np.linalg.norm(factor, axis=1, keepdims=True)
     return np.outer(deviations, deviations) * (factor @ factor.T)
+
+
+@random_point.register
+def _(family: Product, rng: np.random.Generator) -> FloatArray:
+    return np.concatenate([random_point(part, rng) for part in family.parts])
 
 
 @random_point.register

@@ -9,7 +9,7 @@ import pytest
 
 import harmonium.families
 from harmonium.errors import BoundaryError
-from laws.family_cases import every_family, families_with
+from laws.family_cases import every_family, families_with, families_with_parameters
 
 BY_NATURAL = ["log_partition", "to_mean", "fisher_information", "entropy", "sample"]
 
@@ -28,10 +28,8 @@ def test_points_outside_the_domain(case):
             case.family.relative_entropy(inside, outside)
 
 
-@every_family
+@families_with_parameters
 def test_points_that_are_no_points(case):
-    if not case.family.dimension:
-        return
     natural = case.points(72, 3)
     for bad in (np.nan, np.inf, -np.inf):
         broken = natural.copy()
@@ -50,10 +48,8 @@ def test_points_that_are_no_points(case):
             getattr(case.family, name)("north")
 
 
-@every_family
+@families_with_parameters
 def test_means_on_the_boundary(case):
-    if not case.family.dimension:
-        return
     mean = case.family.to_mean(case.points(73, 3))
     mean[1] = case.boundary_mean()
     with pytest.raises(BoundaryError, match=r"^mean\[1\]: .*must"):

@@ -31,11 +31,7 @@ def test_estimate_meets_the_average_statistic(case, data):
 
 @every_family
 def test_no_neighbour_is_better(case):
-    x = (
-        case.rows(case.points(41) * 0.7, ROWS)
-        if case.chart.__name__ == "everywhere"
-        else case.rows(case.points(41), ROWS)
-    )
+    x = case.rows(case.points(41), ROWS)
     estimate = case.family.maximum_likelihood(x)
     best = likelihood(case, estimate, x)
     step = 0.02 / np.maximum(spread(case.family, estimate), 0.02)

@@ -1,5 +1,6 @@
 """Laws of missing values: what is not observed is summed out."""
 
+from dataclasses import dataclass
 from itertools import chain, combinations
 
 import numpy as np
@@ -7,7 +8,10 @@ import pytest
 from scipy.special import logsumexp
 
 from harmonium.expectation import as_source, log_densities
-from laws.family_cases import families_with, families_without
+from harmonium.families import ExponentialFamily, Normal
+from laws import charts, formulas
+from laws.case import Case, with_holes
+from laws.family_cases import CASES, every_family, families_with
 from laws.scales import spread
 from laws.supports import grid
 
@@ -68,7 +72,7 @@ def test_patterns_of_missing_values_do_not_mix(case):
     np.testing.assert_allclose(together.log_marginal, by_pass, rtol=1e-10, atol=1e-10)
 
 
-@families_with()
+@every_family
 def test_complete_rows_need_no_completion(case):
     natural = case.points(24)
     x = case.rows(natural, 20)
@@ -79,16 +83,26 @@ def test_complete_rows_need_no_completion(case):
     )
 
 
-@families_without("missing")
-def test_a_family_that_takes_no_missing_values_says_so(case):
+@dataclass(frozen=True)
+class WithoutMarginals(Normal):
+    """A family that says nothing of missing values."""
+
+    _complete = ExponentialFamily._complete
+
+
+WITHOUT = [case for case in CASES if not case.missing]
+WITHOUT.append(Case(WithoutMarginals(2), formulas.normal(2), chart=charts.normal, missing=False))
+
+
+@pytest.mark.parametrize("case", WITHOUT, ids=repr)
+def test_a_family_without_marginals_says_so(case):
     natural = case.points(25)
     x = case.rows(natural, 3)
-    x[1, 0] = np.nan
-    with pytest.raises(ValueError, match="missing"):
-        case.family.complete(natural, x)
-
-
-def with_holes(x, share=0.3, seed=0):
-    """A copy with values missing at random."""
-    holes = np.random.default_rng(seed).random(x.shape) < share
-    return np.where(holes, np.nan, x)
+    x[1] = np.nan
+    log_marginal, expected = case.family.complete(natural, x)
+    assert log_marginal[1] == 0
+    np.testing.assert_array_equal(expected[1], case.family.to_mean(natural))
+    partly = case.rows(natural, 3)
+    partly[1, 0] = np.nan
+    with pytest.raises(ValueError, match="takes missing values in all columns of a row"):
+        case.family.complete(natural, partly)

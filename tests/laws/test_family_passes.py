@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from harmonium.expectation import as_source, expectation, log_densities, set_threads
+from laws.case import with_holes
 from laws.family_cases import every_family, families_with
 from laws.scales import spread
-from laws.test_family_missing import with_holes
 
 #: Enough for several threads, and for more than one block.
 MANY = 80_000
@@ -105,13 +105,16 @@ def test_stacks_are_their_members(case):
 
 
 @every_family
-@pytest.mark.parametrize("holes", [False, True])
-def test_threads_do_not_change_a_bit(case, holes):
-    if holes and not case.missing:
-        return
-    natural = case.points(59)
-    x = case.rows(natural, MANY)
-    x = with_holes(x, 0.1) if holes else x
+def test_threads_do_not_change_a_bit(case):
+    check_threads(case, case.rows(case.points(59), MANY))
+
+
+@families_with("missing")
+def test_threads_do_not_change_a_bit_of_incomplete_data(case):
+    check_threads(case, with_holes(case.rows(case.points(59), MANY), 0.1))
+
+
+def check_threads(case, x):
     source = as_source(x, np.random.default_rng(3).random(MANY))
     prepared = case.family.prepare(case.points(60))
     results = []

@@ -85,7 +85,7 @@ class TestShares:
         """A point and rows whose posteriors lie hundreds of nats apart."""
         natural, x = case.point(8), case.rows(8, 200)
         if case.bounded:
-            return 200 * natural, x
+            return 300 * natural, x
         far = x * np.geomspace(1, 300, len(x))[:, None]
         return natural, np.floor(far) if case.counts else far
 

@@ -3,12 +3,15 @@ import pytest
 from sklearn.mixture import GaussianMixture
 
 from harmonium import (
+    Bernoulli,
+    Binomial,
     Boltzmann,
     Categorical,
     LinearGaussian,
     Mixture,
     Normal,
     Poisson,
+    Product,
     VonMises,
 )
 from harmonium.learning import fit
@@ -82,6 +85,14 @@ def test_counts_factors_below_at_and_beyond_those_that_the_columns_determine(mod
         Mixture(Categorical(3), 2),
         Mixture(Mixture(Categorical(5), 1), 2),
         Mixture(Boltzmann(2), 3),
+        Mixture(Boltzmann(4, edges=((0, 1), (2, 3))), 2),
+        Mixture(Bernoulli(3), 2),
+        Mixture(Bernoulli(3), 3),
+        Mixture(Binomial(3, 1), 2),
+        Mixture(Binomial(3, 1), 3),
+        Mixture(Binomial(2, 2), 2),
+        Mixture(Product(Bernoulli(1), Categorical(3)), 2),
+        Mixture(Product(Bernoulli(2), Poisson(1)), 3),
         Mixture(Poisson(2), 4),
         Mixture(VonMises(2), 2),
         LinearGaussian(Normal(3), Mixture(Normal(2), 2)),

@@ -44,6 +44,21 @@ def test_a_mean_outside_goes_no_further_than_the_largest():
     assert theta[0] < -50
 
 
+@pytest.mark.parametrize("least", [1e-3, 1e-8, 1e-12])
+def test_stops_where_rounding_allows_no_progress(least):
+    # a tolerance that no arithmetic can meet
+    calls = []
+
+    def counted(theta):
+        calls.append(theta)
+        return log_sum(theta)
+
+    p = np.array([least, 2 * least, 0.3, 0.1, least**1.2])
+    theta = match_mean(counted, p, np.zeros(5), tolerance=1e-30)
+    np.testing.assert_allclose(log_sum(theta)[1], p, rtol=1e-6, atol=1e-15)
+    assert len(calls) < 150
+
+
 def test_start_at_the_answer():
     start = np.log([2.0, 3.0])
     np.testing.assert_array_equal(match_mean(exponential, np.exp(start), start), start)

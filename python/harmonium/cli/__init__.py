@@ -5,8 +5,8 @@ import os
 import sys
 from collections.abc import Sequence
 
-from harmonium.cli.errors import CommandError
-from harmonium.cli.parser import build_parser
+from harmonium.cli.errors import CommandError, UsageError
+from harmonium.cli.parser import parse
 
 #: What a shell reports of a process that SIGPIPE or SIGINT ended.
 _BROKEN_PIPE, _INTERRUPTED = 141, 130
@@ -26,10 +26,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     prog = "harmonium"
     try:
-        options = build_parser().parse_args(arguments)
+        options = parse(arguments)
         prog = options.prog
         code: int = options.run(options)
         sys.stdout.flush()
+    except UsageError as error:
+        _say(f"{error.command}: error: {error}")
+        return 2
     except CommandError as error:
         _say(f"{prog}: error: {error}")
         return 2

@@ -76,7 +76,8 @@ def _described(saved: SavedModel, path: str) -> list[RenderableType]:
         *(("note", note) for note in sorted(fitted.notes)),
     ]
     metadata = [
-        (key, json.dumps(value, ensure_ascii=False)) for key, value in saved.metadata.items()
+        (" ".join(path), value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+        for path, value in _entries(saved.metadata)
     ]
     parts: list[RenderableType] = [pairs(file), heading("model"), _tree(saved)]
     parts += [heading("fit"), pairs(record)]
@@ -84,6 +85,15 @@ def _described(saved: SavedModel, path: str) -> list[RenderableType]:
         parts += [heading("metadata"), pairs(metadata)]
     tables = [part for grid in grids(fitted.in_units, labels) for part in of_grid(grid)]
     return [*parts, *tables]
+
+
+def _entries(metadata: dict[str, Any]) -> list[tuple[tuple[str, ...], Any]]:
+    """What metadata hold, objects at the top opened."""
+    out: list[tuple[tuple[str, ...], Any]] = []
+    for key, value in metadata.items():
+        inner = value.items() if isinstance(value, dict) and value else None
+        out += [((key,), value)] if inner is None else [((key, name), v) for name, v in inner]
+    return out
 
 
 def _tree(saved: SavedModel) -> Tree:

@@ -12,6 +12,14 @@ class CommandError(Exception):
     """The command as given, or the data, do not allow it to go on: one line, exit code 2."""
 
 
+class UsageError(CommandError):
+    """The arguments are wrong; ``command`` is the one that they were given to."""
+
+    def __init__(self, message: str, command: str) -> None:
+        super().__init__(one_line(f"{message}; see {command} --help"))
+        self.command = command
+
+
 @contextlib.contextmanager
 def as_command_errors(prefix: str = "") -> Iterator[None]:
     """Turn the library's own refusals into one line, after ``prefix``."""

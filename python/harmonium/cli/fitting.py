@@ -100,7 +100,7 @@ def _check(data: Data, model: ExponentialFamily, options: Namespace) -> None:
         name = data.table.header.name(data.table.places[column])
         raise CommandError(f"{called}: {name} has no values; leave it out with --drop")
     check_values(data.table, data.x, model)
-    if rows < 2 and model.standardisation != "none":
+    if rows < 2 and any(units.kind != "none" for units in model.standardisation):
         raise CommandError(f"{called}: {rows} row{with_weight}, but variances need at least two")
 
 

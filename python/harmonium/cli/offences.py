@@ -7,22 +7,40 @@ import numpy as np
 from harmonium.cli.errors import CommandError, one_line
 from harmonium.cli.tables import Table
 from harmonium.families.base import ExponentialFamily
+from harmonium.families.bernoulli import Bernoulli
+from harmonium.families.beta import Beta
 from harmonium.families.boltzmann import Boltzmann
 from harmonium.families.categorical import Categorical
+from harmonium.families.com_poisson import CoMPoisson
+from harmonium.families.exponential import Exponential
+from harmonium.families.gamma import Gamma
+from harmonium.families.geometric import Geometric
+from harmonium.families.inverse_gaussian import InverseGaussian
+from harmonium.families.negative_binomial import NegativeBinomial
 from harmonium.families.normal import Normal
 from harmonium.families.poisson import Poisson
+from harmonium.families.product import Product
 from harmonium.families.von_mises import VonMises
 from harmonium.harmonium import Harmonium
 from harmonium.validation import FloatArray
 
 #: What the values of a family must be, as an error says it; else the library's own words are used.
-_WORDS: tuple[tuple[type[ExponentialFamily], str], ...] = (
-    (Boltzmann, "0 or 1"),
-    (Categorical, "the number of a category, from 0"),
-    (Normal, "a number between -1e75 and 1e75"),
-    (Poisson, "a count: a whole number, zero or more"),
-    (VonMises, "an angle in radians, of at most 1e15"),
-)
+_COUNT = "a count: a whole number, zero or more"
+_WORDS: dict[type[ExponentialFamily], str] = {
+    Bernoulli: "0 or 1",
+    Beta: "a number between 0 and 1, both excluded",
+    Boltzmann: "0 or 1",
+    Categorical: "the number of a category, from 0",
+    CoMPoisson: _COUNT,
+    Exponential: "a number above zero",
+    Gamma: "a number above zero",
+    Geometric: _COUNT,
+    InverseGaussian: "a number above zero",
+    NegativeBinomial: _COUNT,
+    Normal: "a number between -1e75 and 1e75",
+    Poisson: _COUNT,
+    VonMises: "an angle in radians, of at most 1e15",
+}
 
 
 def check_values(table: Table, x: FloatArray, model: ExponentialFamily) -> None:
@@ -47,7 +65,7 @@ def check_values(table: Table, x: FloatArray, model: ExponentialFamily) -> None:
         alone[0, column] = x[row, column]
         if refusal(alone) is not None:
             raise CommandError(
-                f"{table.where(row, int(column))}: {x[row, column]:.15g} is not {_rule(model, words)}"
+                f"{table.where(row, int(column))}: {x[row, column]:.15g} is not {_rule(model, int(column), words)}"
             )
     raise CommandError(f"{table.where(row)}: {one_line(words)}")
 
@@ -61,10 +79,15 @@ def _first(holds: Callable[[int], bool], most: int) -> int:
     return high
 
 
-def _rule(model: ExponentialFamily, words: str) -> str:
-    while isinstance(model, Harmonium):
-        model = model.observable
-    for family, rule in _WORDS:
-        if isinstance(model, family):
-            return rule
-    return f"in the model's domain: {one_line(words)}"
+def _rule(model: ExponentialFamily, column: int, words: str) -> str:
+    """What the values of a column must be."""
+    while isinstance(model, Harmonium | Product):
+        if isinstance(model, Harmonium):
+            model = model.observable
+            continue
+        for part in model.parts:
+            if column < part.n_observed:
+                model = part
+                break
+            column -= part.n_observed
+    return _WORDS.get(type(model), f"in the model's domain: {one_line(words)}")

@@ -10,6 +10,7 @@ import numpy as np
 from harmonium.cli.naming import latent_labels
 from harmonium.expectation import Prepared
 from harmonium.families.normal_stack import NormalPrepared
+from harmonium.families.product_stack import ProductPrepared
 from harmonium.families.statistic_stack import StatisticPrepared
 from harmonium.rules.linear_stack import LinearPrepared
 from harmonium.rules.mixture_stack import MixturePrepared
@@ -78,6 +79,12 @@ def _(prepared: StatisticPrepared, labels: Sequence[str], members: Sequence[str]
 
 
 @_grids.register
+def _(prepared: ProductPrepared, labels: Sequence[str], members: Sequence[str]) -> list[Grid]:
+    pairs = zip(prepared.parts, prepared.columns, strict=True)
+    return [grid for part, own in pairs for grid in _grids(part, labels[own], members)]
+
+
+@_grids.register
 def _(prepared: MixturePrepared, labels: Sequence[str], members: Sequence[str]) -> list[Grid]:
     k = prepared.n_components
     if len(members) > 1:
@@ -141,6 +148,11 @@ def _(prepared: StatisticPrepared) -> dict[str, Any]:
     except TypeError:
         return {"natural": prepared.natural.tolist()}
     return {name: stack.tolist() for name, stack in parameters.items()}
+
+
+@values.register
+def _(prepared: ProductPrepared) -> dict[str, Any]:
+    return {"parts": [values(part) for part in prepared.parts]}
 
 
 @values.register

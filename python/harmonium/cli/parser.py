@@ -8,14 +8,14 @@ from argparse import (
     Namespace,
     RawDescriptionHelpFormatter,
 )
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import isfinite
 from pathlib import Path
 from typing import Never
 
 from harmonium import __version__
 from harmonium.cli.choices import CHOICES, COVARIANCES
-from harmonium.cli.errors import CommandError, one_line
+from harmonium.cli.errors import UsageError
 
 _EXAMPLES = """\
 examples:
@@ -65,11 +65,21 @@ class _Parser(ArgumentParser):
 
     def error(self, message: str) -> Never:
         """Raise, where argparse would print its usage and leave."""
-        raise CommandError(one_line(f"{message}; see {self.prog} --help"))
+        raise UsageError(message, self.prog)
 
 
-def build_parser() -> ArgumentParser:
-    """Return the parser: what it returns has the function ``run`` of the command."""
+def parse(arguments: Sequence[str] | None) -> Namespace:
+    """Return the options of a command, with its name ``prog`` and the function ``run`` that does it.
+
+    Raises UsageError for wrong arguments, SystemExit after ``--help`` and ``--version``.
+    """
+    options, unknown = _parser().parse_known_args(arguments)
+    if unknown:
+        raise UsageError(f"unrecognized arguments: {' '.join(unknown)}", options.prog)
+    return options
+
+
+def _parser() -> ArgumentParser:
     parser = _Parser(
         prog="harmonium",
         description="Latent variable models whose inference and learning are exact.",

@@ -240,13 +240,14 @@ class _Rows:
     def add(self, block: list[tuple[int, list[str]]], *, careful: bool) -> None:
         """Convert a block of records."""
         n, places = self._header.n_columns, self._places
+        whole = places == list(range(n))
         rows: list[list[float]] = []
         for line, record in block:
             if len(record) != n:
                 raise CommandError(
                     f"{self._header.called}: line {line}: {len(record)} fields, expected {n}"
                 )
-            fields = record if len(places) == n else [record[place] for place in places]
+            fields = record if whole else [record[place] for place in places]
             try:
                 rows.append(list(map(float, fields)))
             except ValueError:
@@ -265,16 +266,13 @@ class _Rows:
         out = []
         for place in self._places:
             field = record[place]
-            if is_missing(field):
-                if not self._missing:
-                    self._refuse_missing(field, line, row, place)
-                out.append(np.nan)
-                continue
             try:
-                number = number_of(field)
+                number = np.nan if is_missing(field) else number_of(field)
             except ValueError:
                 self._refuse_text(field, line, row, place)
-            if not np.isfinite(number):
+            if np.isnan(number) and not self._missing:
+                self._refuse_missing(field, line, row, place)
+            if np.isinf(number):
                 raise CommandError(f"{self._at(line, row, place)}: {field.strip()!r} is infinite")
             out.append(number)
         return out

@@ -55,7 +55,9 @@ def write_table(path: str | None, names: Sequence[str], values: FloatArray) -> N
     if raw is None:  # a stand-in for text only
         sys.stdout.write(text.getvalue())
     else:
-        raw.write(data)
+        rest = memoryview(data)
+        while rest:  # an unbuffered stream may take a part
+            rest = rest[raw.write(rest) :]
         raw.flush()
 
 

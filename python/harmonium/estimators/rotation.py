@@ -10,15 +10,15 @@ def rotation(loadings: FloatArray, noise: FloatArray, method: str | None) -> Flo
 
     None turns them along the principal axes of what they explain relative to the noise (so that
     the factors are independent given the data), the strongest first; "varimax" and "quartimax" then
-    turn them towards few large entries (Kaiser, 1958). Each factor's largest loading, relative to
-    the noise, is positive.
+    turn them towards few large entries (Kaiser, 1958). Each factor's largest loading, in standard
+    deviations of its column, is positive.
     """
     relative = loadings / np.sqrt(noise)[:, None]
     _, _, axes = np.linalg.svd(relative, full_matrices=False)
     turn = axes.T
     if method is not None:
         turn = turn @ _orthomax(loadings @ turn, 1.0 if method == "varimax" else 0.0)
-    turned = relative @ turn
+    turned = loadings @ turn / np.sqrt(noise + (loadings**2).sum(-1))[:, None]
     largest = np.abs(turned).argmax(0)
     signs = np.where(turned[largest, np.arange(turned.shape[1])] < 0, -1.0, 1.0)
     return np.asarray(turn * signs)

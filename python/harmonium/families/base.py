@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, NamedTuple, ParamSpec, TypeVar
+from typing import Any, Literal, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -43,6 +43,13 @@ def _quiet(method: Callable[_P, _R]) -> Callable[_P, _R]:
             return method(*args, **kwargs)
 
     return quiet
+
+
+class ColumnUnits(NamedTuple):
+    """How some columns side by side may be shifted and scaled: not, by one scale, or each by its own."""
+
+    kind: Literal["none", "common", "each"]
+    n_columns: int
 
 
 class Completed(NamedTuple):
@@ -131,8 +138,13 @@ class ExponentialFamily(ABC):
         return np.asarray(linear - self._log_partition(p) + self._log_partition(q))
 
     def _complete(self, natural: FloatArray, x: FloatArray, observed: Indices) -> Completed:
-        """Complete rows of which the columns ``observed`` are known."""
-        raise ValueError(f"{self!r} takes no missing values")
+        """Complete rows of which the columns ``observed`` are known: all or none, unless stated."""
+        if len(observed):
+            raise ValueError(
+                f"{self!r} takes missing values in all columns of a row, not in some: "
+                "its marginals are not known"
+            )
+        return Completed(np.zeros(len(x)), np.repeat(self._to_mean(natural)[None], len(x), 0))
 
     @property
     def location(self) -> Indices:
@@ -369,9 +381,9 @@ class ExponentialFamily(ABC):
     # ---------------------------------------------------------- for standardisation
 
     @property
-    def standardisation(self) -> str:
-        """How columns may be shifted and scaled: "none", "common" (one scale) or "each"."""
-        return "none"
+    def standardisation(self) -> tuple[ColumnUnits, ...]:
+        """How the columns of data, from left to right, may be shifted and scaled: not at all."""
+        return (ColumnUnits("none", self.n_observed),)
 
 
 def distinct(natural: FloatArray) -> FloatArray:

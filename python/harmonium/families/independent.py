@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from harmonium import _kernels
 from harmonium.families.base import Completed, ExponentialFamily, Indices
 from harmonium.validation import FloatArray
 
@@ -48,6 +49,19 @@ class IndependentFamily(ExponentialFamily):
             statistic @ point + part._log_base_measure(x) - float(part._log_partition(point))
         )
         return Completed(log_marginal, expected)
+
+    def _kernel_family(self) -> tuple[str, float] | None:
+        """The family's name among the kernels, and the number it knows; None: the plain pass."""
+        return None
+
+    def _kernel(self, natural: FloatArray) -> Any:
+        named = self._kernel_family()
+        if named is None:
+            return None
+        name, parameter = named
+        return _kernels.statistic_stack(
+            name, self.n_features, *self._kernel_tables(natural), parameter
+        )
 
     def _kernel_tables(self, natural: FloatArray) -> tuple[Any, Any, Any]:
         """Naturals, means and log partitions by column, as the kernels take them."""

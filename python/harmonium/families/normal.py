@@ -5,7 +5,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from harmonium.families.base import Completed, ExponentialFamily, Indices, distinct
+from harmonium.families.base import ColumnUnits, Completed, ExponentialFamily, Indices, distinct
 from harmonium.families.normal_stack import NormalPrepared, Shape, natural_scale, overall_scale
 from harmonium.numerics.symmetric import (
     inverse,
@@ -89,9 +89,9 @@ class Normal(ExponentialFamily):
         return self.covariance == "full" or self.n == 1
 
     @property
-    def standardisation(self) -> str:
+    def standardisation(self) -> tuple[ColumnUnits, ...]:
         """Each column has its scale, but for isotropic covariances."""
-        return "common" if self.covariance == "isotropic" else "each"
+        return (ColumnUnits("common" if self.covariance == "isotropic" else "each", self.n),)
 
     # ------------------------------------------------- the quadratic form, what linear rules ask for
 

@@ -6,15 +6,25 @@ dataclass, what is read goes through its constructor, which checks them.
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from harmonium.errors import ModelFileError
 from harmonium.families.base import ExponentialFamily
+from harmonium.families.bernoulli import Bernoulli
+from harmonium.families.beta import Beta
+from harmonium.families.binomial import Binomial
 from harmonium.families.boltzmann import Boltzmann
 from harmonium.families.categorical import Categorical
+from harmonium.families.com_poisson import CoMPoisson
+from harmonium.families.exponential import Exponential
+from harmonium.families.gamma import Gamma
+from harmonium.families.geometric import Geometric
+from harmonium.families.inverse_gaussian import InverseGaussian
+from harmonium.families.negative_binomial import NegativeBinomial
 from harmonium.families.normal import Normal
 from harmonium.families.poisson import Poisson
+from harmonium.families.product import Product
 from harmonium.families.von_mises import VonMises
 from harmonium.harmonium import Harmonium
 from harmonium.io.layout import library_version
@@ -32,13 +42,26 @@ CLASSES: dict[str, type[Any]] = {
         LinearRule,
         MixtureRule,
         # families
+        Bernoulli,
+        Beta,
+        Binomial,
         Boltzmann,
         Categorical,
+        CoMPoisson,
+        Exponential,
+        Gamma,
+        Geometric,
+        InverseGaussian,
+        NegativeBinomial,
         Normal,
         Poisson,
+        Product,
         VonMises,
     )
 }
+
+#: Constructors that do not take the fields by their names.
+_CONSTRUCTORS: dict[type[Any], Callable[..., Any]] = {Product: lambda parts: Product(*parts)}
 
 
 def encode_model(model: ExponentialFamily) -> list[dict[str, Any]]:
@@ -108,7 +131,7 @@ def _build(kind: type[Any], values: dict[str, Any], called: str) -> Any:
     if kind is Harmonium and not isinstance(values["rule"], ConjugationRule):
         raise ModelFileError(f"contradicts itself: {called} has a rule that is none")
     try:
-        return kind(**values)
+        return _CONSTRUCTORS.get(kind, kind)(**values)
     except RecursionError:
         raise ModelFileError("holds a model that is nested too deeply to be read") from None
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
@@ -119,8 +142,8 @@ def _build(kind: type[Any], values: dict[str, Any], called: str) -> Any:
 
 
 def _check_size(part: object, n_numbers: int, name: str) -> None:
-    """A family has a number in the file for each of its parameters."""
-    if isinstance(part, ExponentialFamily) and not isinstance(part, Harmonium):
+    """A family has a number in the file for each of its parameters; others have those of theirs."""
+    if isinstance(part, ExponentialFamily) and not isinstance(part, Harmonium | Product):
         claimed = max(part.dimension, part.n_features - 1)
         if not math.isfinite(claimed) or claimed > n_numbers:
             raise ModelFileError(

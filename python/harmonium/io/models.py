@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harmonium.errors import ModelFileError
+from harmonium.families.base import ColumnUnits
 from harmonium.io import canonical_json, parameters
 from harmonium.io.atomic import write_atomically
 from harmonium.io.container import Container, read_container, to_bytes
@@ -184,6 +185,10 @@ def load_model(source: str | os.PathLike[str] | BinaryIO | bytes) -> SavedModel:
         return _decode(container)
     except ModelFileError as error:
         raise ModelFileError(f"{_called(source)} {error}") from None
+    except RecursionError:
+        raise ModelFileError(
+            f"{_called(source)} holds a model that is nested too deeply to be read"
+        ) from None
 
 
 def _called(source: object) -> str:
@@ -276,14 +281,22 @@ def _names(names: Sequence[str] | None, n_columns: int) -> list[str] | None:
     return listed
 
 
-def _check_standardisation(kind: str, n: int, shift: NDArray[Any], scale: NDArray[Any]) -> None:
+def _check_standardisation(
+    units: tuple[ColumnUnits, ...], n: int, shift: NDArray[Any], scale: NDArray[Any]
+) -> None:
     for name, array in (("standardisation.shift", shift), ("standardisation.scale", scale)):
         parameters.check_shape(name, array, (n,))
     parameters.check_above_zero("standardisation.scale", scale)
-    if kind == "none" and ((shift != 0).any() or (scale != 1).any()):
-        raise ValueError("standardisation: columns of this model are neither shifted nor scaled")
-    if kind == "common" and (scale != scale[0]).any():
-        raise ValueError("standardisation.scale: this model has one scale for all columns")
+    start = 0
+    for kind, width in units:
+        moved, factor = shift[start : start + width], scale[start : start + width]
+        start += width
+        if kind == "none" and ((moved != 0).any() or (factor != 1).any()):
+            raise ValueError(
+                "standardisation: columns of this model are neither shifted nor scaled"
+            )
+        if kind == "common" and (factor != factor[0]).any():
+            raise ValueError("standardisation.scale: this model has one scale for all columns")
 
 
 def _check_history(history: NDArray[Any], residual: NDArray[Any], n_iterations: int) -> None:

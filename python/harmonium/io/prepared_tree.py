@@ -18,6 +18,8 @@ from harmonium.families.base import ExponentialFamily
 from harmonium.families.boltzmann import Boltzmann, BoltzmannPrepared
 from harmonium.families.normal import Normal
 from harmonium.families.normal_stack import NormalPrepared
+from harmonium.families.product import Product
+from harmonium.families.product_stack import ProductPrepared
 from harmonium.families.statistic_stack import StatisticPrepared
 from harmonium.harmonium import Harmonium
 from harmonium.io import parameters
@@ -90,6 +92,13 @@ def _statistic_codec(kind: type[StatisticPrepared], *claims: type[ExponentialFam
         return kind(family, family.check_natural(arrays["natural"], "natural"))
 
     return Codec(kind, claims, ("natural",), (), fits, build)
+
+
+def _product(family: Product, arrays: Arrays, parts: Parts) -> ProductPrepared:
+    del family, arrays
+    for part in parts["parts"]:
+        _check_count("parts", part, parts["parts"][0].count)
+    return ProductPrepared(parts["parts"])
 
 
 def _mixture(family: Harmonium, arrays: Arrays, parts: Parts) -> MixturePrepared:

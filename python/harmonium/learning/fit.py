@@ -21,6 +21,7 @@ from harmonium.families.base import ExponentialFamily
 from harmonium.harmonium import Harmonium
 from harmonium.learning.em import Adjust, Step, em
 from harmonium.learning.floating_point import steady
+from harmonium.learning.scale import with_data_scale
 from harmonium.learning.standardisation import (
     Standardisation,
     sample_rows,
@@ -204,6 +205,8 @@ def fit(
             prepared = _initial(model, initial, standard)
         else:
             prepared = start(model, sample_rows(source), rng, sharing)
+        if not standard.is_identity:
+            prepared = with_data_scale(prepared, np.ones(data.n_features))
         fitted = _run(
             model, prepared, source, standard, max_iter, tol, accelerate, adjust, callback
         )

@@ -3,13 +3,17 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import singledispatch
+from math import prod
 
 import numpy as np
 
 from harmonium.families.base import ExponentialFamily
+from harmonium.families.bernoulli import Bernoulli
+from harmonium.families.binomial import Binomial
 from harmonium.families.boltzmann import Boltzmann
 from harmonium.families.categorical import Categorical
 from harmonium.families.normal import Normal
+from harmonium.families.product import Product
 from harmonium.harmonium import Harmonium
 from harmonium.learning.fit import Fit
 from harmonium.rules.base import ConjugationRule
@@ -98,6 +102,22 @@ def _(family: Categorical) -> int | None:
 @_n_states.register
 def _(family: Boltzmann) -> int | None:
     return int(2**family.n)
+
+
+@_n_states.register
+def _(family: Bernoulli) -> int | None:
+    return int(2**family.n)
+
+
+@_n_states.register
+def _(family: Binomial) -> int | None:
+    return int((family.trials + 1) ** family.n)
+
+
+@_n_states.register
+def _(family: Product) -> int | None:
+    parts = [_n_states(part) for part in family.parts]
+    return None if None in parts else prod(part for part in parts if part is not None)
 
 
 @singledispatch

@@ -191,27 +191,40 @@ def standardisation_of(family: ExponentialFamily, sample: Sample) -> Standardisa
     """Return the coordinates in which ``family`` is fitted to data with these rows.
 
     Medians and interquartile ranges where these are positive (an outlier must not flatten the
-    rest), else standard deviations, else one. Families of counts, angles or categories are
-    fitted as they are.
+    rest), else standard deviations; a column that does not vary is in units of its value. Columns
+    of counts, angles or categories are fitted as they are.
     """
     n = sample.x.shape[1]
-    kind = family.standardisation
-    if kind == "none":
-        return Standardisation(np.zeros(n), np.ones(n))
-    shift, scale = np.zeros(n), np.zeros(n)
-    for f in range(n):
-        seen = ~np.isnan(sample.x[:, f])
-        if seen.any():
-            shift[f], scale[f] = _centre_and_scale(sample.x[seen, f], sample.weights[seen])
+    shift, scale = np.zeros(n), np.ones(n)
+    start = 0
+    for kind, width in family.standardisation:
+        columns = np.arange(start, start + width)
+        start += width
+        if kind == "none":
+            continue
+        for f in columns:
+            seen = ~np.isnan(sample.x[:, f])
+            shift[f], scale[f] = (
+                _centre_and_scale(sample.x[seen, f], sample.weights[seen])
+                if seen.any()
+                else (0.0, 0.0)
+            )
+        _refuse_tiny(columns, scale[columns])
+        if kind == "common":
+            scale[columns] = np.sqrt(np.mean(scale[columns] ** 2))
+        if not scale[columns].any() and kind == "common":
+            scale[columns] = np.abs(shift[columns]).max()
+        scale[columns] = np.where(scale[columns] > 0, scale[columns], np.abs(shift[columns]))
+    return Standardisation(shift, np.where(scale > 0, scale, 1.0))
+
+
+def _refuse_tiny(columns: np.ndarray[Any, Any], scale: FloatArray) -> None:
     small = np.flatnonzero((scale > 0) & (scale < _SMALLEST_SCALE))
     if len(small):
         raise ValueError(
-            f"x: column {small[0]} varies by {scale[small[0]]:.2g}, and its square would underflow: "
-            "choose other units"
+            f"x: column {columns[small[0]]} varies by {scale[small[0]]:.2g}, and its square would "
+            "underflow: choose other units"
         )
-    if kind == "common":
-        scale = np.full(n, np.sqrt(np.mean(scale**2)))
-    return Standardisation(shift, np.where(scale > 0, scale, 1.0))
 
 
 def _centre_and_scale(values: FloatArray, weights: FloatArray) -> tuple[float, float]:

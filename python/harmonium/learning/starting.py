@@ -13,6 +13,8 @@ from harmonium.families.base import ExponentialFamily
 from harmonium.families.boltzmann import Boltzmann
 from harmonium.families.normal import Normal
 from harmonium.families.normal_stack import NormalPrepared
+from harmonium.families.product import Product
+from harmonium.families.product_stack import ProductPrepared
 from harmonium.harmonium import Harmonium
 from harmonium.learning.factors import Factors, maximum_likelihood_factors, principal_factors
 from harmonium.learning.floating_point import steady
@@ -90,8 +92,12 @@ def embedding(family: ExponentialFamily, sample: Sample) -> Sample:
     """
     while isinstance(family, Harmonium):
         family = family.observable
+    if isinstance(family, Product):
+        parts = zip(family.parts, family.split_columns(sample.x), strict=True)
+        placed = [embedding(part, Sample(x, sample.weights)).x for part, x in parts]
+        return Sample(np.concatenate(placed, -1), sample.weights)
     points = family._statistic(sample.x)[:, family.location]
-    if family.standardisation == "none":
+    if all(units.kind == "none" for units in family.standardisation):
         if points.size and (points >= 0).all() and (points == np.rint(points)).all():
             points = np.sqrt(points)
         spread = np.sqrt(_variance(points, sample.weights))
@@ -146,16 +152,34 @@ def _start_mixture(
 def _start_components(
     observable: ExponentialFamily, sample: Sample, shares: FloatArray
 ) -> Prepared:
-    """Components at the law of their rows, blended with the law of all rows by a few rows' weight."""
+    """Components at the law of their rows, blended with that of all rows by a few rows' weight.
+
+    Of normals only the spread is blended, with that of all rows about their own components' means:
+    the mean of all rows, and the spread about it, may be those of an outlier.
+    """
     whole = _start_leaf(observable, sample)
     stack = whole.take(np.zeros(shares.shape[1], dtype=np.intp))
-    weighted = shares * sample.weights[:, None]
-    sums = stack.accumulate(sample.x, weighted)
-    everything = stack.accumulate(sample.x, np.broadcast_to(sample.weights[:, None], shares.shape))
-    # about as many rows as an observation has columns: enough for a covariance to be regular
     total = sample.weights.sum()
+    # about as many rows as an observation has columns: enough for a covariance to be regular
     pseudo = min(1.0 + observable.n_features, 0.1 * total)
-    return stack.maximise(sums + everything * (pseudo / total), set())
+    return _blended(stack, sample.x, shares * sample.weights[:, None], pseudo / total)
+
+
+def _blended(stack: Prepared, x: FloatArray, weights: FloatArray, share: float) -> Prepared:
+    """The members fitted to their rows and to this share of everyone's."""
+    if isinstance(stack, ProductPrepared):
+        ends = np.cumsum([part.n_observed for part in stack.parts])[:-1]
+        columns = zip(stack.parts, np.split(x, ends, axis=1), strict=True)
+        return ProductPrepared([_blended(part, own, weights, share) for part, own in columns])
+    sums = stack.accumulate(x, weights)
+    if isinstance(stack, NormalPrepared):
+        stack = stack.maximise(sums, set())
+        sums = stack.accumulate(x, weights)
+        everything = np.broadcast_to(sums.sum(0), sums.shape)
+    else:
+        every = np.broadcast_to(weights.sum(-1, keepdims=True), weights.shape)
+        everything = stack.accumulate(x, every)
+    return stack.maximise(sums + share * everything, set())
 
 
 def _start_deep_components(
@@ -184,6 +208,9 @@ def join(parts: list[Any]) -> Prepared:
             np.concatenate([p.covariances for p in parts]),
             np.max([p.scale for p in parts], axis=0),
         )
+    if isinstance(first, ProductPrepared):
+        members = zip(*(p.parts for p in parts), strict=True)
+        return ProductPrepared([join(list(one)) for one in members])
     if isinstance(first, MixturePrepared):
         return MixturePrepared(
             first.observable,

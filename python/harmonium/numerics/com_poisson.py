@@ -125,9 +125,7 @@ def geometric_log_factorial(mean: FloatArray) -> FloatArray:
     return com_poisson_moments(rate, np.zeros_like(rate)).mean[:, 1]
 
 
-def match_com_poisson(
-    mean: FloatArray, log_factorial: FloatArray
-) -> tuple[FloatArray, FloatArray]:
+def match_com_poisson(mean: FloatArray, log_factorial: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return the coefficients (rate, power) of n laws with these means of x and of log x!.
 
     Newton's method for the logarithms of two positive means, that of x and that of log x! above

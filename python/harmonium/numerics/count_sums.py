@@ -133,7 +133,8 @@ def _doubling(
     for part in _parts(np.arange(len(members)), _BLOCKS + 1):
         nodes = np.broadcast_to(edges, (len(part), len(edges)))
         values[part] = log_mass(members[part], nodes)
-    over = (values < -_NEGLIGIBLE) & (edges >= mode[members, None])
+    # a block holds as many terms as its first count
+    over = (values + np.log(edges) < -_NEGLIGIBLE) & (edges >= mode[members, None])
     blocks = np.where(over.any(-1), over.argmax(-1), _BLOCKS)
     for count in np.unique(blocks):
         x, log_weight = _doubling_rule(int(count))

@@ -75,6 +75,12 @@ def log_less_digamma_slope(x: FloatArray) -> FloatArray:
     return -(total + 0.5 / at**2 + _in_odd_powers(at, _BERNOULLI) / at**2)
 
 
+def trigamma(x: FloatArray) -> FloatArray:
+    """Return the second derivative of log Gamma at x > 0."""
+    at, total = _climb(x, lambda y: y**-2.0)
+    return total + (1.0 + 0.5 / at) / at + _in_odd_powers(at, _BERNOULLI) / at**2
+
+
 def inverse_log_less_digamma(value: FloatArray) -> FloatArray:
     """Return the x > 0 at which :func:`log_less_digamma` is ``value`` > 0.
 
@@ -123,7 +129,7 @@ def trigamma_difference(x: FloatArray, by: FloatArray) -> FloatArray:
     total = by / at / (at + by) - 0.5 * np.expm1(-2 * log_ratio) / at**2
     for k, c in enumerate(_BERNOULLI, 1):
         total = total - c * at ** (-2.0 * k - 1) * np.expm1(-(2 * k + 1) * log_ratio)
-    return steps + total
+    return np.asarray(steps + total)
 
 
 def _climb_pair(

@@ -267,7 +267,7 @@ impl Tilted for TiltedLinear {
         let mut first = scratch.take(n);
         feature_sums(&scaled, n, stride, &mut first);
         let mut mixed = scratch.take(n * m);
-        gram(&scaled, n, &mean, m, stride, false, &mut mixed);
+        gram(&scaled, n, &mean, m, stride, &mut mixed);
 
         let moments = self.prior.moments(&latent_sums, &self.centre);
         let mixed_matrix = DMatrix::from_row_slice(n, m, &mixed);
@@ -293,7 +293,7 @@ impl Tilted for TiltedLinear {
             + &explained * self.loading.transpose()
             + &self.covariance * moments.weight;
         Covariance::Full.add_second(&rest_of_second, 1.0, second);
-        for (s, l) in sums[self.own_size..].iter_mut().zip(&latent_sums) {
+        for (s, l) in sums[self.own_size..].iter_mut().zip(latent_sums.iter()) {
             *s += l;
         }
         let cross = mixed_matrix + explained;

@@ -120,20 +120,12 @@ impl Tilted for TiltedMixture {
     ) {
         let stride = shifts.stride;
         let (shares, mut rest) = self.split(cache, stride);
-        for ((component, logs), &log_weight) in self
-            .components
-            .iter()
-            .zip(shares.chunks_exact_mut(stride))
-            .zip(&self.log_weights)
-        {
+        for (component, logs) in self.components.iter().zip(shares.chunks_exact_mut(stride)) {
             let (own, others) = rest.split_at_mut(component.cache_len(stride));
             component.evaluate(shifts, logs, own, scratch);
-            for l in logs {
-                *l += log_weight;
-            }
             rest = others;
         }
-        softmax(shares, self.components.len(), stride, out);
+        softmax(shares, &self.log_weights, stride, out);
     }
 
     fn leading_mean(

@@ -110,7 +110,7 @@ impl Member {
                 self.noise.evaluate(rows, out, &mut [], scratch);
                 let mut evidence = scratch.take(stride);
                 self.tilted.evaluate(&shifts, &mut evidence, rest, scratch);
-                for (o, &e) in out.iter_mut().zip(&evidence) {
+                for (o, &e) in out.iter_mut().zip(evidence.iter()) {
                     *o += e;
                 }
                 scratch.give(evidence);
@@ -127,7 +127,7 @@ impl Member {
                 self.noise.evaluate(&residual, out, &mut [], scratch);
                 let at = Rows::new(&mean, m, stride, rows.len);
                 normal.prior.evaluate(&at, &mut prior, &mut [], scratch);
-                for (o, &p) in out.iter_mut().zip(&prior) {
+                for (o, &p) in out.iter_mut().zip(prior.iter()) {
                     *o += p + normal.log_volume;
                 }
                 scratch.give(mean);
@@ -178,7 +178,7 @@ impl Member {
                 *z -= c;
             }
         }
-        gram(&scaled, d, &mean, m, stride, false, cross);
+        gram(&scaled, d, &mean, m, stride, cross);
         let (shifts, rest) = cache.split_at_mut(m * stride);
         let shifts = Rows::new(shifts, m, stride, rows.len);
         self.tilted

@@ -80,17 +80,13 @@ impl Stack for MixtureStack {
         let stride = rows.stride;
         let (shares, inner) = cache.split_at_mut(self.shares_len(stride));
         self.components.evaluate(rows, shares, inner, scratch);
-        for (logs, &log_weight) in shares.chunks_exact_mut(stride).zip(&self.log_weights) {
-            for l in logs {
-                *l += log_weight;
-            }
-        }
         let k = self.n_components;
-        for (shares, out) in shares
+        for ((shares, log_weights), out) in shares
             .chunks_exact_mut(k * stride)
+            .zip(self.log_weights.chunks_exact(k))
             .zip(out.chunks_exact_mut(stride))
         {
-            softmax(shares, k, stride, out);
+            softmax(shares, log_weights, stride, out);
         }
     }
 
@@ -108,9 +104,11 @@ impl Stack for MixtureStack {
             .chunks_exact_mut(self.n_components * stride)
             .zip(weights.chunks_exact(stride))
         {
-            for shares in shares.chunks_exact_mut(stride) {
-                for (s, &w) in shares.iter_mut().zip(weights) {
-                    *s *= w;
+            if weights.iter().any(|w| *w != 1.0) {
+                for shares in shares.chunks_exact_mut(stride) {
+                    for (s, &w) in shares.iter_mut().zip(weights) {
+                        *s *= w;
+                    }
                 }
             }
         }

@@ -3,7 +3,10 @@
 use nalgebra::{Cholesky, DMatrix};
 
 use crate::kernels::error::{KernelError, require};
-use crate::kernels::product::{centred, gram, squared_norm, sums as feature_sums, weighted};
+use crate::kernels::product::{
+    diagonal_logs, diagonal_moments, dots, gram_lower, normal_logs, root_weighted,
+    sums as feature_sums,
+};
 use crate::kernels::rows::Rows;
 use crate::kernels::scratch::Scratch;
 use crate::kernels::stack::{Stack, complement};
@@ -167,6 +170,9 @@ impl NormalStack {
     }
 
     /// The covariance matrix of a member.
+    ///
+    /// # Panics
+    /// When a whitening factor has a zero on its diagonal.
     pub fn covariance_matrix(&self, k: usize) -> DMatrix<f64> {
         let factor = self.factor(k);
         match self.covariance {
@@ -222,44 +228,13 @@ pub fn add_scatter(
     out: &mut [f64],
 ) {
     match covariance {
-        Covariance::Full => {
-            let mut square = scratch.take(d * d);
-            gram(
-                weighted_deviations,
-                d,
-                deviations,
-                d,
-                stride,
-                true,
-                &mut square,
-            );
-            let mut at = 0;
-            for i in 0..d {
-                for j in 0..=i {
-                    out[at] += square[i * d + j];
-                    at += 1;
-                }
-            }
-            scratch.give(square);
-        }
-        Covariance::Diagonal | Covariance::Isotropic => {
-            for f in 0..d {
-                let mut sum = [0.0];
-                gram(
-                    &weighted_deviations[f * stride..(f + 1) * stride],
-                    1,
-                    &deviations[f * stride..(f + 1) * stride],
-                    1,
-                    stride,
-                    false,
-                    &mut sum,
-                );
-                out[if covariance == Covariance::Diagonal {
-                    f
-                } else {
-                    0
-                }] += sum[0];
-            }
+        Covariance::Full => gram_lower(weighted_deviations, deviations, d, stride, out),
+        Covariance::Diagonal => dots(weighted_deviations, deviations, d, stride, out),
+        Covariance::Isotropic => {
+            let mut squares = scratch.take(d);
+            dots(weighted_deviations, deviations, d, stride, &mut squares);
+            out[0] += squares.iter().sum::<f64>();
+            scratch.give(squares);
         }
     }
 }
@@ -348,34 +323,17 @@ impl Stack for NormalStack {
         rows: &Rows<'_>,
         out: &mut [f64],
         _cache: &mut [f64],
-        scratch: &mut Scratch,
+        _scratch: &mut Scratch,
     ) {
         let stride = rows.stride;
-        let mut deviations = scratch.take(self.d * stride);
-        for k in 0..self.count() {
-            let log_norm = self.log_norms[k];
-            let logs = &mut out[k * stride..(k + 1) * stride];
-            centred(rows.data, self.mean(k), stride, &mut deviations);
-            let factor = self.factor(k);
-            match self.covariance {
-                Covariance::Full => squared_norm(factor, self.d, &deviations, stride, logs),
-                Covariance::Diagonal | Covariance::Isotropic => {
-                    logs.fill(0.0);
-                    for f in 0..self.d {
-                        let scale = factor[f.min(factor.len() - 1)];
-                        let run = &deviations[f * stride..(f + 1) * stride];
-                        for (l, &x) in logs.iter_mut().zip(run) {
-                            let y = x * scale;
-                            *l += y * y;
-                        }
-                    }
-                }
-            }
-            for l in logs.iter_mut() {
-                *l = log_norm - 0.5 * *l;
-            }
+        let kernel = match self.covariance {
+            Covariance::Full => normal_logs,
+            Covariance::Diagonal | Covariance::Isotropic => diagonal_logs,
+        };
+        for (k, logs) in out.chunks_exact_mut(stride).enumerate() {
+            let (factor, log_norm) = (self.factor(k), self.log_norms[k]);
+            kernel(factor, self.mean(k), log_norm, rows.data, stride, logs);
         }
-        scratch.give(deviations);
     }
 
     fn accumulate(
@@ -387,30 +345,47 @@ impl Stack for NormalStack {
         scratch: &mut Scratch,
     ) {
         let (d, stride) = (self.d, rows.stride);
-        let mut deviations = scratch.take(d * stride);
-        let mut scaled = scratch.take(d * stride);
+        let mut roots = scratch.take_any(stride);
+        let mut scaled = scratch.take_any(d * stride);
+        let mut moments = scratch.take(2 * d);
         for (k, sums) in sums.chunks_exact_mut(self.size()).enumerate() {
             let shares = &weights[k * stride..(k + 1) * stride];
             if shares.iter().all(|w| *w == 0.0) {
                 continue;
             }
-            centred(rows.data, self.mean(k), stride, &mut deviations);
-            weighted(&deviations, d, shares, stride, &mut scaled);
-            feature_sums(shares, 1, stride, &mut sums[..1]);
-            feature_sums(&scaled, d, stride, &mut sums[1..=d]);
-            let second = &mut sums[1 + d..];
-            add_scatter(
-                self.covariance,
-                &deviations,
-                &scaled,
-                d,
-                stride,
-                scratch,
-                second,
-            );
+            let mean = self.mean(k);
+            match self.covariance {
+                Covariance::Full => {
+                    let (first, second) = sums.split_at_mut(1 + d);
+                    root_weighted(
+                        rows.data,
+                        mean,
+                        shares,
+                        stride,
+                        &mut roots,
+                        &mut scaled,
+                        first,
+                    );
+                    gram_lower(&scaled, &scaled, d, stride, second);
+                }
+                Covariance::Diagonal => {
+                    feature_sums(shares, 1, stride, &mut sums[..1]);
+                    diagonal_moments(rows.data, mean, shares, stride, &mut sums[1..]);
+                }
+                Covariance::Isotropic => {
+                    moments.fill(0.0);
+                    feature_sums(shares, 1, stride, &mut sums[..1]);
+                    diagonal_moments(rows.data, mean, shares, stride, &mut moments);
+                    for (s, m) in sums[1..].iter_mut().zip(&moments[..d]) {
+                        *s += m;
+                    }
+                    sums[1 + d] += moments[d..].iter().sum::<f64>();
+                }
+            }
         }
-        scratch.give(deviations);
-        scratch.give(scaled);
+        for buffer in [roots, scaled, moments] {
+            scratch.give(buffer);
+        }
     }
 
     fn restrict(&self, observed: &[usize]) -> Result<Box<dyn Stack>, KernelError> {

@@ -262,15 +262,7 @@ impl Stack for StatisticStack {
     ) {
         let (stride, dimension, count) = (rows.stride, self.dimension(), self.count());
         let mut products = scratch.take(count * dimension);
-        gram(
-            weights,
-            count,
-            cache,
-            dimension,
-            stride,
-            false,
-            &mut products,
-        );
+        gram(weights, count, cache, dimension, stride, &mut products);
         for (k, sums) in sums.chunks_exact_mut(1 + dimension).enumerate() {
             let run = &weights[k * stride..(k + 1) * stride];
             feature_sums(run, 1, stride, &mut sums[..1]);
