@@ -159,21 +159,21 @@ pub fn normal_stack(
 /// Points of a family with a product statistic: naturals and means (count × dimension), log
 /// partitions (count × columns, or count × 1 where columns are not independent).
 #[pyfunction]
+#[pyo3(signature = (family, n_features, naturals, means, log_partitions, parameter = 0.0))]
 pub fn statistic_stack(
     family: &str,
     n_features: usize,
     naturals: PyReadonlyArray2<'_, f64>,
     means: PyReadonlyArray2<'_, f64>,
     log_partitions: PyReadonlyArray2<'_, f64>,
+    parameter: f64,
 ) -> PyResult<Stack> {
-    let statistic = match family {
-        "poisson" => Statistic::Poisson,
-        "von_mises" => Statistic::VonMises,
-        "boltzmann" => Statistic::Boltzmann,
-        "categorical" => Statistic::Categorical {
-            n_categories: naturals.as_array().ncols() + 1,
-        },
-        _ => return Err(PyValueError::new_err(format!("family: {family:?}"))),
+    let statistic = if family == "categorical" {
+        let n_categories = naturals.as_array().ncols() + 1;
+        Statistic::Categorical { n_categories }
+    } else {
+        Statistic::named(family, parameter)
+            .ok_or_else(|| PyValueError::new_err(format!("family: {family:?}")))?
     };
     let collect = |a: &PyReadonlyArray2<'_, f64>| a.as_array().iter().copied().collect::<Vec<_>>();
     let kernel = StatisticStack::new(

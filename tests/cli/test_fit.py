@@ -385,8 +385,8 @@ def test_progress_is_in_the_datas_units(run, blobs_csv, tmp_path, monkeypatch):
     assert len(shown) == fitted.n_iterations + 1
     for number, (line, value) in enumerate(zip(shown, fitted.history, strict=True)):
         words = line.split()
-        assert words[:4] == ["iteration", str(number), "of", "1000"]
-        assert float(words[5]) == pytest.approx(value, abs=1e-6)
+        assert words[:3] == ["iteration", f"{number}/1000", "cross-entropy"]
+        assert float(words[3]) == pytest.approx(value, abs=1e-6)
     assert "starting" in sys.stderr.text or "iteration" in sys.stderr.text
 
 
@@ -404,8 +404,8 @@ def test_progress_counts_starts(run, blobs_csv, tmp_path, monkeypatch):
         ),
     )
     run("fit", blobs_csv, *MIXTURE, "--n-init", 3, "--output", tmp_path / "model.hm")
-    assert shown[0].startswith("start 1 of 3  iteration 0 of 1000")
-    assert shown[-1].startswith("start 3 of 3")
+    assert shown[0].startswith("start 1/3  iteration 0/1000")
+    assert shown[-1].startswith("start 3/3")
     shown.clear()
     run("fit", blobs_csv, *MIXTURE, "--output", tmp_path / "model.hm", "--quiet")
     assert shown == []

@@ -8,13 +8,17 @@ import numpy as np
 import pytest
 
 from harmonium import (
+    Bernoulli,
+    Binomial,
     Boltzmann,
     Categorical,
     ExponentialFamily,
     LinearGaussian,
     Mixture,
+    NegativeBinomial,
     Normal,
     Poisson,
+    Product,
     VonMises,
 )
 from harmonium.errors import ModelFileError
@@ -84,6 +88,33 @@ def test_starting_points_and_first_iterations_too(max_iter, shape):
     model = LinearGaussian(Normal(20, shape), Normal(5))
     before = fit(model, x, seed=0, max_iter=max_iter, warn=False)
     assert_same_bits(before, load_model(model_to_bytes(before)).fit, x)
+
+
+@pytest.mark.parametrize(
+    ("model", "columns"),
+    [
+        (Boltzmann(5, edges=((0, 1), (3, 4), (2, 1))), "bbbbb"),
+        (Mixture(Boltzmann(3, edges=()), 2), "bbb"),
+        (Mixture(Product(Bernoulli(2), Normal(2), Poisson(1)), 2), "bbnnp"),
+        (Product(Categorical(2), Product(Normal(1), Binomial(3, 2))), "bnbb"),
+        (Mixture(NegativeBinomial(2.5, 1), 2), "p"),
+    ],
+    ids=repr,
+)
+def test_fields_of_every_kind_come_back(model, columns):
+    rng = np.random.default_rng(0)
+    draw = {
+        "b": lambda: rng.integers(0, 2, 80),
+        "n": lambda: rng.normal(size=80),
+        "p": lambda: rng.poisson(3, 80),
+    }
+    x = np.column_stack([draw[kind]() for kind in columns]).astype(float)
+    before = fit(model, x, seed=0, max_iter=3, warn=False)
+    after = load_model(model_to_bytes(before)).fit
+    assert after.model == model
+    missing = with_missing(x, 0.2, rng)
+    for rows in (x, missing):
+        np.testing.assert_array_equal(before.log_density(rows), after.log_density(rows))
 
 
 def test_a_fit_of_a_family_alone():
@@ -223,7 +254,7 @@ def chain(depth):
 
 
 def test_depth_is_no_matter_of_recursion():
-    depth = 3000
+    depth = 1500  # beyond where Python stops recursing
     after = load_model(model_to_bytes(chain(depth))).fit
     model, prepared = after.model, after.prepared
     for level in reversed(range(depth)):
@@ -661,6 +692,50 @@ def test_a_stack_is_not_a_model():
     data = model_to_bytes(fit(Poisson(2), x, seed=0))
     with pytest.raises(ModelFileError, match="it holds 2 points, expected one"):
         load_model(rewritten(data, array("point.0.natural", np.zeros((2, 2)))))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (array("point.1.natural", np.zeros((3, 1))), "parts: 3 of them, expected 2"),
+        (node("point", 2, fields={"parts": {"node": 0}}), "node 1 of its point is held by none"),
+        (
+            node("point", 2, fields={"parts": [{"node": 1}, {"node": 0}]}),
+            r"expected \(any, 1\)",
+        ),
+        (entry("point", []), "not a list of nodes"),
+    ],
+)
+def test_products_that_contradict_themselves(change, words):
+    rng = np.random.default_rng(0)
+    x = rng.poisson(3, size=(40, 3)).astype(float)
+    model = Mixture(Product(Poisson(2), Poisson(1)), 2)
+    data = model_to_bytes(fit(model, x, seed=0, max_iter=1, warn=False))
+    with pytest.raises(ModelFileError, match=words):
+        load_model(rewritten(data, change))
+
+
+def test_a_product_has_as_many_parts_as_its_model():
+    rng = np.random.default_rng(0)
+    x = rng.poisson(3, size=(40, 3)).astype(float)
+    data = model_to_bytes(fit(Product(Poisson(2), Poisson(1)), x, seed=0))
+
+    def change(arrays, metadata):
+        metadata["point"] = [metadata["point"][0], metadata["point"][2]]
+        metadata["point"][1]["fields"]["parts"] = [{"node": 0}]
+
+    with pytest.raises(ModelFileError, match=r"ProductPrepared.parts is not 2 nodes"):
+        load_model(rewritten(data, change))
+
+
+def test_observables_nested_too_deeply():
+    depth = 2000
+    nodes = [{"class": "Poisson", "fields": {"n": 1}}]
+    for _ in range(depth):
+        nodes.append({"class": "Product", "fields": {"parts": [{"node": len(nodes) - 1}]}})
+    data = model_to_bytes(fit(Poisson(1), np.ones((3, 1)), seed=0, warn=False))
+    with pytest.raises(ModelFileError, match="nested too deeply to be read"):
+        load_model(rewritten(data, entry("model", nodes)))
 
 
 def test_an_isotropic_model_has_one_scale():

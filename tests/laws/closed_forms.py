@@ -59,11 +59,11 @@ def components_of(
         laws = components_of(family.latent, prior, behind=True)
         return [(log_weight, law.behind(*line)) for log_weight, law in laws]
     assert isinstance(family.latent, Categorical)
-    weights = family.latent.to_parameters(prior).probabilities
-    points = family.likelihood(natural, np.arange(float(len(weights)))[:, None])
+    log_weights = _log_probabilities(prior)
+    points = family.likelihood(natural, np.arange(float(len(log_weights)))[:, None])
     return [
-        (np.log(weight) + log_weight, law)
-        for weight, point in zip(weights, points, strict=True)
+        (own + log_weight, law)
+        for own, point in zip(log_weights, points, strict=True)
         for log_weight, law in components_of(family.observable, point, behind=behind)
     ]
 
@@ -91,6 +91,12 @@ def log_state_probabilities(model: Harmonium, natural: FloatArray, x: FloatArray
         [log_weight + law(row) for log_weight, law in components_of(model, natural)] for row in x
     ]
     return np.asarray(logs - logsumexp(logs, -1, keepdims=True))
+
+
+def _log_probabilities(natural: FloatArray) -> FloatArray:
+    """Of all categories, from log odds against category 0."""
+    logits = np.concatenate([[0.0], natural])
+    return np.asarray(logits - logsumexp(logits))
 
 
 def _states(family: Boltzmann, natural: FloatArray) -> list[tuple[float, NormalLaw]]:
@@ -136,7 +142,7 @@ def _(family: VonMises, natural: FloatArray) -> list[tuple[float, RowDensity]]:
 
 @leaf_laws.register
 def _(family: Categorical, natural: FloatArray) -> list[tuple[float, RowDensity]]:
-    logs = np.log(family.to_parameters(natural).probabilities)
+    logs = _log_probabilities(natural)
     return _independent([lambda value: float(logs[int(value)])])
 
 

@@ -73,6 +73,7 @@ _SCIPY_DIRICHLET = {"marginals": scipy_laws.dirichlet_weights, "joint": scipy_la
 _WEIGHTS: dict[str, Any] = {
     "support": Simplex(),
     "chart": charts.positive,
+    "easy": 0.8,
     "reach": 27.0,
     "missing": False,
     **_SCIPY_DIRICHLET,

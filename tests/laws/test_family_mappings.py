@@ -12,7 +12,7 @@ from laws.family_cases import every_family
 from laws.scales import mean_condition, natural_condition, spread
 
 EPS = float(np.finfo(float).eps)
-many = settings(max_examples=25)
+many = settings(max_examples=20)
 
 
 @every_family

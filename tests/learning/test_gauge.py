@@ -63,7 +63,8 @@ def test_axes_are_principal_and_signed(fitted):
     np.testing.assert_allclose(explained, np.diag(strengths), atol=1e-8 * strengths.max())
     assert (np.diff(strengths) <= 1e-9 * strengths.max()).all()
     used = strengths > 1e-9 * strengths.max()
-    largest = np.abs(loadings).argmax(0)
+    deviations = np.sqrt(np.diagonal(noise) + (loadings**2).sum(1))
+    largest = np.abs(loadings / deviations[:, None]).argmax(0)
     assert (loadings[largest, np.arange(len(largest))][used] > 0).all()
 
 

@@ -85,7 +85,7 @@ def test_counts_factors_below_at_and_beyond_those_that_the_columns_determine(mod
         Mixture(Categorical(3), 2),
         Mixture(Mixture(Categorical(5), 1), 2),
         Mixture(Boltzmann(2), 3),
-        Mixture(Boltzmann(4, edges=((0, 1), (2, 3))), 2),
+        Mixture(Boltzmann(4, edges=((0, 1), (1, 2))), 2),
         Mixture(Bernoulli(3), 2),
         Mixture(Bernoulli(3), 3),
         Mixture(Binomial(3, 1), 2),

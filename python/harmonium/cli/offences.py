@@ -64,9 +64,9 @@ def check_values(table: Table, x: FloatArray, model: ExponentialFamily) -> None:
         alone = np.full((1, x.shape[1]), np.nan)
         alone[0, column] = x[row, column]
         if refusal(alone) is not None:
-            raise CommandError(
-                f"{table.where(row, int(column))}: {x[row, column]:.15g} is not {_rule(model, int(column), words)}"
-            )
+            rule = _rule(model, int(column), words)
+            place = table.where(row, int(column))
+            raise CommandError(f"{place}: {x[row, column]:.15g} is not {rule}")
     raise CommandError(f"{table.where(row)}: {one_line(words)}")
 
 

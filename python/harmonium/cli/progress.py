@@ -50,11 +50,11 @@ class FitProgress:
         """Show a step of the fit."""
         if step.iteration == 0:
             self._start += 1
-        start = f"start {self._start} of {self._n_init}  " if self._n_init > 1 else ""
+        start = f"start {self._start}/{self._n_init}  " if self._n_init > 1 else ""
         self._progress.update(
             self._task,
             description=(
-                f"{start}iteration {step.iteration} of {self._max_iter}  cross-entropy "
+                f"{start}iteration {step.iteration}/{self._max_iter}  cross-entropy "
                 f"{self._offset - step.log_likelihood:.8g}  residual {step.residual:.2g}"
             ),
         )

@@ -31,8 +31,8 @@ class Dirichlet(ExponentialFamily):
 
     ``s(x) = log x``, base measure ``1 / prod x``, ``psi = sum log Gamma(theta_i) -
     log Gamma(sum theta_i)``, ``theta`` the concentrations (Minka, 2000): each at least 1e-100,
-    their total at most 1e15. Maximum likelihood of rows so alike that the total would pass 1e14
-    is held there.
+    their average at most 1e14. Maximum likelihood of rows so alike that the average would pass
+    1e13 is held there.
 
     Parameters
     ----------
@@ -42,10 +42,10 @@ class Dirichlet(ExponentialFamily):
 
     n: int
 
-    #: Largest total concentration of a point.
-    MAX_TOTAL = 1e15
+    #: Largest average concentration of a point.
+    MAX_AVERAGE = 1e14
     #: And of an estimate: beyond, rounding alone tells how alike rows are.
-    MAX_ESTIMATE = 1e14
+    MAX_ESTIMATE = 1e13
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "n", as_count(self.n, name="n", minimum=2))
@@ -92,7 +92,7 @@ class Dirichlet(ExponentialFamily):
 
     def _to_natural(self, mean: FloatArray) -> FloatArray:
         flat = mean.reshape(-1, self.n)
-        return match_dirichlet(flat, self.MAX_TOTAL).reshape(mean.shape)
+        return match_dirichlet(flat, self.n * self.MAX_AVERAGE).reshape(mean.shape)
 
     def _fisher_information(self, natural: FloatArray) -> FloatArray:
         matrix = np.empty((*natural.shape, self.n))
@@ -130,8 +130,8 @@ class Dirichlet(ExponentialFamily):
         mask = (natural < LEAST).any(-1)
         if np.any(mask):
             return mask, "concentrations must be above zero, and at least 1e-100"
-        mask = natural.sum(-1) > self.MAX_TOTAL * (1 + 1e-12)
-        return (mask, "concentrations must have a total of at most 1e15") if np.any(mask) else None
+        mask = natural.mean(-1) > self.MAX_AVERAGE * (1 + 1e-12)
+        return (mask, "concentrations must be at most 1e14 on average") if np.any(mask) else None
 
     def _on_boundary(self, mean: FloatArray) -> tuple[Any, str] | None:
         mask = (mean >= 0).any(-1)
@@ -140,18 +140,19 @@ class Dirichlet(ExponentialFamily):
         mask = (mean < -1 / LEAST).any(-1)
         if np.any(mask):
             return mask, "expected log weights must be above -1e100"
-        mask = total_reaches(mean.reshape(-1, self.n), self.MAX_TOTAL).reshape(mean.shape[:-1])
+        mask = total_reaches(mean.reshape(-1, self.n), self.n * self.MAX_AVERAGE)
+        mask = mask.reshape(mean.shape[:-1])
         rule = "expected log weights must leave room below one: sum exp(mean) < 1"
         return (mask, rule) if np.any(mask) else None
 
     def _inside(self, mean: FloatArray) -> FloatArray:
         flat = mean.reshape(-1, self.n)
         below = np.minimum(flat, -np.finfo(float).tiny)
-        alike = (flat >= 0).any(-1) | total_reaches(below, self.MAX_ESTIMATE)
+        alike = (flat >= 0).any(-1) | total_reaches(below, self.n * self.MAX_ESTIMATE)
         if not alike.any():
             return mean
         shares = flat[alike] - logsumexp(flat[alike], -1, keepdims=True)
-        held = np.maximum(self.MAX_ESTIMATE * np.exp(shares), LEAST)
+        held = np.maximum(self.n * self.MAX_ESTIMATE * np.exp(shares), LEAST)
         inside = flat.copy()
         inside[alike] = self._to_mean(held)
         return inside.reshape(mean.shape)

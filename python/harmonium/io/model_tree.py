@@ -1,63 +1,30 @@
 """Models as nodes: families, rules and harmoniums by the names of their classes and their fields.
 
-A new family or rule joins by its name in `CLASSES`: what is written are the fields of the frozen
-dataclass, what is read goes through its constructor, which checks them.
+What `harmonium.families` and `harmonium.rules` export joins by itself, whatever else a field of
+theirs holds by one line in `CLASSES`. What is written are the fields of the frozen dataclass, what
+is read goes through its constructor, which checks them.
 """
 
 import dataclasses
+import inspect
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from harmonium import families, rules
 from harmonium.errors import ModelFileError
-from harmonium.families.base import ExponentialFamily
-from harmonium.families.bernoulli import Bernoulli
-from harmonium.families.beta import Beta
-from harmonium.families.binomial import Binomial
-from harmonium.families.boltzmann import Boltzmann
-from harmonium.families.categorical import Categorical
-from harmonium.families.com_poisson import CoMPoisson
-from harmonium.families.exponential import Exponential
-from harmonium.families.gamma import Gamma
-from harmonium.families.geometric import Geometric
-from harmonium.families.inverse_gaussian import InverseGaussian
-from harmonium.families.negative_binomial import NegativeBinomial
-from harmonium.families.normal import Normal
-from harmonium.families.poisson import Poisson
-from harmonium.families.product import Product
-from harmonium.families.von_mises import VonMises
+from harmonium.families import ExponentialFamily, Product
 from harmonium.harmonium import Harmonium
 from harmonium.io.layout import library_version
 from harmonium.io.trees import check_nodes, flatten, value_of
-from harmonium.rules.base import ConjugationRule
-from harmonium.rules.linear import LinearRule
-from harmonium.rules.mixture import MixtureRule
+from harmonium.rules import ConjugationRule
 
-#: What a model file may hold: nothing else is ever built from one.
+_EXPORTED = [getattr(package, name) for package in (families, rules) for name in package.__all__]
+#: What a model file may hold, by name: nothing else is ever built from one.
 CLASSES: dict[str, type[Any]] = {
     kind.__name__: kind
-    for kind in (
-        Harmonium,
-        # rules
-        LinearRule,
-        MixtureRule,
-        # families
-        Bernoulli,
-        Beta,
-        Binomial,
-        Boltzmann,
-        Categorical,
-        CoMPoisson,
-        Exponential,
-        Gamma,
-        Geometric,
-        InverseGaussian,
-        NegativeBinomial,
-        Normal,
-        Poisson,
-        Product,
-        VonMises,
-    )
+    for kind in (Harmonium, *_EXPORTED)
+    if inspect.isclass(kind) and dataclasses.is_dataclass(kind) and not inspect.isabstract(kind)
 }
 
 #: Constructors that do not take the fields by their names.
@@ -72,9 +39,11 @@ def encode_model(model: ExponentialFamily) -> list[dict[str, Any]]:
     TypeError
         If it has a part that is not of the library's own classes: a file could not bring it back.
     """
-    return flatten(
-        model, _write, lambda value: isinstance(value, ExponentialFamily | ConjugationRule)
-    )
+    return flatten(model, _write, _is_node)
+
+
+def _is_node(value: object) -> bool:
+    return dataclasses.is_dataclass(value) and not isinstance(value, type)
 
 
 def _write(part: Any) -> tuple[str, Mapping[str, Any]]:

@@ -132,6 +132,10 @@ def _check_count(name: str, part: Prepared, count: int) -> None:
         raise ValueError(f"{name}: {part.count} of them, expected {count}")
 
 
+def _is_product(family: Any) -> Families | None:
+    return {"parts": family.parts} if isinstance(family, Product) else None
+
+
 def _is_mixture(family: Any) -> Families | None:
     if isinstance(family, Harmonium) and isinstance(family.rule, MixtureRule):
         return {"components": family.observable}
@@ -157,6 +161,7 @@ CODECS: dict[str, Codec] = {
             lambda family: {} if isinstance(family, Normal) else None,
             _normal,
         ),
+        Codec(ProductPrepared, (Product,), (), ("parts",), _is_product, _product),
         Codec(
             MixturePrepared, (Harmonium,), ("log_weights",), ("components",), _is_mixture, _mixture
         ),

@@ -9,6 +9,7 @@ import numpy as np
 from harmonium.expectation import Prepared, Source, expectation
 from harmonium.expectation.passes import Totals
 from harmonium.learning.floating_point import steady
+from harmonium.learning.incomplete import CompletedMoments, is_factor_analysis
 from harmonium.validation import FloatArray
 
 #: What is added to the (1, size) sums of a pass before they are met: a regularisation asked for.
@@ -47,13 +48,14 @@ def em(
     """Yield the starting point, then the point after each iteration, without end.
 
     ``adjust`` maps the (1, size) sums of each pass to those that are met instead. Data that a model
-    needs only in summary (a linear Gaussian model with a normal latent: two
-    moments) are read once. With ``accelerate``, every two iterations are followed by a step along
-    their trend (SQUAREM: Varadhan and Roland, 2008), kept only where the likelihood is at least
-    that of the second iteration.
+    needs only in summary (a linear Gaussian model with a normal latent: two moments) are read once;
+    where they have missing values, the moments of the completed rows take their place, and the
+    M-step is direct. Otherwise, with ``accelerate``, every two iterations are followed by a step
+    along their trend (SQUAREM: Varadhan and Roland, 2008), kept only where the likelihood is at
+    least that of the second iteration.
     """
     work = _Work(source, prepared, adjust)
-    if accelerate:
+    if accelerate and not work.is_direct:
         yield from _accelerated(work, prepared)
         return
     notes: frozenset[str] = frozenset()
@@ -71,6 +73,14 @@ class _Work:
         self._source = source
         self._summary = prepared.summarise(source)
         self._adjust = adjust
+        self._completed: CompletedMoments | None = None
+        if self._summary is None and adjust is None and is_factor_analysis(prepared):
+            self._summary = self._completed = CompletedMoments(source)
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether the M-step leaves no trend to follow."""
+        return self._completed is not None
 
     @steady
     def look(self, prepared: Prepared, iteration: int, notes: frozenset[str]) -> Step:
@@ -104,7 +114,10 @@ class _Work:
     def move(self, step: Step) -> tuple[Prepared, frozenset[str]]:
         """The M-step, and what was said about it."""
         notes: set[str] = set()
-        return step.prepared.maximise(step.sums, notes), frozenset(notes)
+        moved = step.prepared.maximise(step.sums, notes)
+        if self._completed is not None:
+            moved = self._completed.maximise(step.prepared, moved)
+        return moved, frozenset(notes)
 
 
 def _accelerated(work: _Work, prepared: Prepared) -> Iterator[Step]:

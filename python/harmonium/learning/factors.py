@@ -5,6 +5,7 @@ iterations; the likelihood maximised over the loadings for given noise is smooth
 the noise variances, and quasi-Newton finds its maximum in a few dozen steps.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,12 +36,18 @@ def principal_factors(deviation: FloatArray, width: int) -> Factors:
     return Factors(loadings, np.full(n, noise))
 
 
-def maximum_likelihood_factors(deviation: FloatArray, width: int, least: float = 1e-12) -> Factors:
+def maximum_likelihood_factors(
+    deviation: FloatArray,
+    width: int,
+    least: float = 1e-12,
+    guesses: Sequence[FloatArray] | None = None,
+) -> Factors:
     """Return the most likely loadings and noise variances, each at least ``least`` of its column's.
 
     Given noise variances psi the best loadings are ``psi^(1/2) V (L - 1)^(1/2)`` with V and L the
     leading right singular vectors and squared singular values of ``X psi^(-1/2) / sqrt(rows)``
-    (Joereskog, 1967); L-BFGS-B does the rest in ``log psi``.
+    (Joereskog, 1967); L-BFGS-B does the rest in ``log psi``, from guesses of the noise variances
+    (n,), by default from two that are found.
     """
     rows, n = deviation.shape
     scale = np.sqrt((deviation**2).mean(0))
@@ -65,7 +72,8 @@ def maximum_likelihood_factors(deviation: FloatArray, width: int, least: float =
 
     bounds = [(np.log(least), 1.0)] * n
     best = None
-    for first in _first_guesses(root, width):
+    firsts = _first_guesses(root, width) if guesses is None else [g / scale**2 for g in guesses]
+    for first in firsts:
         found = minimize(
             objective,
             np.log(np.clip(first, least, 1.0)),

@@ -290,27 +290,26 @@ def _mean_log_scale(source: Source, standard: Standardisation) -> float:
 
 
 def _data(model: ExponentialFamily, x: object, weights: object = None) -> Source:
-    """The data as a source whose rows are on the model's support."""
-    if not isinstance(x, Source):
-        source = as_source(x, weights)
-        assert isinstance(source, ArraySource)
-        _check_table(model, source.x, "x")
-        return source
+    """The data as a source whose rows have weight and are on the model's support."""
     source = as_source(x, weights)
     if not isinstance(source, ArraySource):
         return _Checked(source, model)
     table = _check_table(model, source.x, "x")
     # a memory map stays one, and is standardised block by block
     mapped = isinstance(source.x, np.memmap) and np.may_share_memory(source.x, table)
-    return ArraySource(
-        source.x if mapped else table,
-        as_weights(source.weights, len(table), name="weights"),
-    )
+    shares = as_weights(source.weights, len(table), name="weights")
+    if shares is None or shares.all():
+        return ArraySource(source.x if mapped else table, shares)
+    heavy = np.flatnonzero(shares)
+    return ArraySource(table[heavy], shares[heavy])
 
 
 @dataclass(frozen=True)
 class _Checked:
-    """Blocks of a source, held against the model's support as they are read."""
+    """Blocks of a source, held against the model's support as they are read.
+
+    Rows without weight are left out, so that they influence nothing, not even a rounding.
+    """
 
     inner: Source
     model: ExponentialFamily
@@ -324,8 +323,13 @@ class _Checked:
         """Yield the blocks."""
         rows = 0
         for x, weights in self.inner.blocks():
-            yield _check_table(self.model, x, f"x, rows from {rows} on" if rows else "x"), weights
+            table = _check_table(self.model, x, f"x, rows from {rows} on" if rows else "x")
             rows += len(x)
+            if weights is None or weights.all():
+                yield table, weights
+            else:
+                heavy = np.flatnonzero(weights)
+                yield table[heavy], weights[heavy]
 
 
 def _check_table(model: ExponentialFamily, x: object, name: str) -> FloatArray:

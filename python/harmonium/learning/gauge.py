@@ -22,9 +22,10 @@ def with_standard_latent(fitted: Fit) -> Fit:
     it is (`harmonium.learning.information` counts these). Here the latent gets mean zero and unit
     covariance, its axes those of what the loadings explain relative to the noise, the strongest
     first, so that the coordinates are independent given the data where the latent is normal; each
-    coordinate's largest loading, in the data's units, is positive. Latents that are mixtures or
-    linear Gaussian models of a normal are mapped as a whole. Models that are not linear Gaussian,
-    or whose latent is binary or does not vary in some direction, are returned as they are.
+    coordinate's largest loading, in standard deviations of its column, is positive. Latents that
+    are mixtures or linear Gaussian models of a normal are mapped as a whole. Models that are not
+    linear Gaussian, or whose latent is binary or does not vary in some direction, are returned as
+    they are.
     """
     prepared = fitted.prepared
     if not isinstance(prepared, LinearPrepared):
@@ -44,8 +45,9 @@ def with_standard_latent(fitted: Fit) -> Fit:
     weighted = factor @ loadings if len(factor) > 1 else factor[0][:, None] * loadings
     turn = np.linalg.svd(weighted)[2]
     loadings = loadings @ turn.T
-    in_units = np.abs(loadings * fitted.standardisation.scale[:, None]).argmax(0)
-    signs = np.where(loadings[in_units, np.arange(len(turn))] < 0, -1.0, 1.0)
+    deviations = np.sqrt(np.diagonal(prepared.noise.matrices[0]) + (loadings**2).sum(-1))
+    largest = np.abs(loadings / deviations[:, None]).argmax(0)
+    signs = np.where(loadings[largest, np.arange(len(turn))] < 0, -1.0, 1.0)
     matrix = signs[:, None] * turn @ inverse_root
     noise = NormalPrepared(
         prepared.noise.family,

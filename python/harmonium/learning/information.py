@@ -65,7 +65,9 @@ def n_free_parameters(model: ExponentialFamily) -> int:
     It has never more than the family that its data's law lies in: d columns have
     ``d + d (d + 1) / 2`` normal laws, however many factors (Drton, Sturmfels and Sullivant,
     2007, Theorem 2), S states ``S - 1`` laws. What is shared is counted once. Permutations and
-    other discrete symmetries do not count.
+    other discrete symmetries do not count. A mixture whose component has two independent groups of
+    few states, such as two columns of categories, may have fewer free than it is said to: its
+    components trade places continuously, and no formula is known for all of these.
 
     Raises
     ------

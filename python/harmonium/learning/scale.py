@@ -7,7 +7,6 @@ import numpy as np
 from harmonium.expectation.prepared import Prepared
 from harmonium.families.normal_stack import NormalPrepared
 from harmonium.families.product_stack import ProductPrepared
-from harmonium.families.product_stack import ProductPrepared
 from harmonium.rules.linear_stack import LinearPrepared
 from harmonium.rules.mixture_stack import MixturePrepared
 from harmonium.validation import FloatArray

@@ -6,13 +6,97 @@ use crate::kernels::rows::Rows;
 use crate::kernels::scratch::Scratch;
 use crate::kernels::stack::{Stack, complement};
 
-/// A sufficient statistic of `n` columns: what a family adds to the pass.
+/// What a column contributes to one statistic.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Statistic {
-    /// `x`, base measure `1 / x!`.
+pub enum Transform {
+    /// `x`
+    Identity,
+    /// `cos x`
+    Cosine,
+    /// `sin x`
+    Sine,
+    /// `log x`
+    Log,
+    /// `log (1 − x)`
+    LogComplement,
+    /// `1 / x`
+    Reciprocal,
+    /// `log x!`
+    LogFactorial,
+}
+
+impl Transform {
+    fn apply(self, column: &[f64], out: &mut [f64]) {
+        let each = |f: fn(f64) -> f64, out: &mut [f64]| {
+            for (o, &x) in out.iter_mut().zip(column) {
+                *o = f(x);
+            }
+        };
+        match self {
+            Self::Identity => out.copy_from_slice(column),
+            Self::Cosine => each(f64::cos, out),
+            Self::Sine => each(f64::sin, out),
+            Self::Log => each(f64::ln, out),
+            Self::LogComplement => each(|x| (-x).ln_1p(), out),
+            Self::Reciprocal => each(f64::recip, out),
+            Self::LogFactorial => each(log_factorial, out),
+        }
+    }
+
+    fn cost(self) -> f64 {
+        match self {
+            Self::Identity => 1.0,
+            Self::Reciprocal => 4.0,
+            _ => 30.0,
+        }
+    }
+}
+
+/// The log base measure, a sum over columns.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Base {
+    /// The same number for every column; 0 for none.
+    Constant(f64),
+    /// `−log x!`
     Poisson,
-    /// `(cos x, sin x)`, cosines first, base measure `1 / 2π`.
-    VonMises,
+    /// `log C(trials, x)`
+    Binomial(f64),
+    /// `log C(x + failures − 1, x)`
+    NegativeBinomial(f64),
+    /// `−log x`
+    Reciprocal,
+    /// `−log x − log (1 − x)`
+    Beta,
+    /// `−½ log (2π x³)`
+    InverseGaussian,
+}
+
+impl Base {
+    fn of(self, x: f64) -> f64 {
+        match self {
+            Self::Constant(value) => value,
+            Self::Poisson => -log_factorial(x),
+            Self::Binomial(n) => log_factorial(n) - log_factorial(x) - log_factorial(n - x),
+            Self::NegativeBinomial(r) => libm::lgamma(x + r) - libm::lgamma(r) - log_factorial(x),
+            Self::Reciprocal => -x.ln(),
+            Self::Beta => -x.ln() - (-x).ln_1p(),
+            Self::InverseGaussian => -0.5 * (2.0 * std::f64::consts::PI).ln() - 1.5 * x.ln(),
+        }
+    }
+}
+
+/// A sufficient statistic of `n` columns: what a family adds to the pass.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Statistic {
+    /// Every transform of every column, grouped by transform.
+    Columns {
+        /// The transforms.
+        transforms: &'static [Transform],
+        /// The base measure.
+        base: Base,
+        /// Whether columns are independent, so that any may be missing.
+        independent: bool,
+    },
     /// One-hot without category 0, of one column.
     Categorical {
         /// How many categories.
@@ -23,24 +107,75 @@ pub enum Statistic {
 }
 
 impl Statistic {
+    /// The statistic of a family by its name; `parameter` is what the family knows (trials,
+    /// failures, the log base measure of a sphere).
+    pub fn named(family: &str, parameter: f64) -> Option<Self> {
+        use Transform::{
+            Cosine, Identity, Log, LogComplement, LogFactorial, Reciprocal as Inverse, Sine,
+        };
+        let columns = |transforms, base| Self::Columns {
+            transforms,
+            base,
+            independent: true,
+        };
+        let joint = |transforms, base| Self::Columns {
+            transforms,
+            base,
+            independent: false,
+        };
+        let none = Base::Constant(0.0);
+        let circle = Base::Constant(-(2.0 * std::f64::consts::PI).ln());
+        Some(match family {
+            "bernoulli" | "exponential" | "geometric" => columns(&[Identity], none),
+            "poisson" => columns(&[Identity], Base::Poisson),
+            "binomial" => columns(&[Identity], Base::Binomial(parameter)),
+            "negative_binomial" => columns(&[Identity], Base::NegativeBinomial(parameter)),
+            "com_poisson" => columns(&[Identity, LogFactorial], none),
+            "von_mises" => columns(&[Cosine, Sine], circle),
+            "gamma" => columns(&[Log, Identity], Base::Reciprocal),
+            "beta" => columns(&[Log, LogComplement], Base::Beta),
+            "inverse_gaussian" => columns(&[Identity, Inverse], Base::InverseGaussian),
+            "dirichlet" => joint(&[Log], Base::Reciprocal),
+            "von_mises_fisher" => joint(&[Identity], Base::Constant(parameter)),
+            "boltzmann" => Self::Boltzmann,
+            _ => return None,
+        })
+    }
+
     /// Length of the statistic of `n` columns.
     pub fn dimension(self, n: usize) -> usize {
         match self {
-            Self::Poisson => n,
-            Self::VonMises => 2 * n,
+            Self::Columns { transforms, .. } => transforms.len() * n,
             Self::Categorical { n_categories } => n_categories - 1,
             Self::Boltzmann => n * (n + 1) / 2,
         }
     }
 
-    /// The entries of the statistic that column `f` of `n` fills alone; none where
-    /// columns meet in one entry.
-    fn entries(self, f: usize, n: usize) -> Option<Vec<usize>> {
+    /// Whether columns are independent, each with entries of its own.
+    fn independent(self) -> bool {
         match self {
-            Self::Poisson => Some(vec![f]),
-            Self::VonMises => Some(vec![f, n + f]),
-            Self::Categorical { n_categories } => Some((0..n_categories - 1).collect()),
-            Self::Boltzmann => None,
+            Self::Columns { independent, .. } => independent,
+            Self::Categorical { .. } => true,
+            Self::Boltzmann => false,
+        }
+    }
+
+    /// The entries of the statistic that column `f` of `n` fills.
+    fn entries(self, f: usize, n: usize) -> Vec<usize> {
+        match self {
+            Self::Columns { transforms, .. } => (0..transforms.len()).map(|k| k * n + f).collect(),
+            Self::Categorical { n_categories } => (0..n_categories - 1).collect(),
+            Self::Boltzmann => Vec::new(),
+        }
+    }
+
+    /// Operations to make one row's statistic, roughly.
+    fn cost(self, n: usize) -> f64 {
+        match self {
+            Self::Columns { transforms, .. } => {
+                n as f64 * transforms.iter().map(|t| t.cost()).sum::<f64>()
+            }
+            _ => self.dimension(n) as f64,
         }
     }
 
@@ -48,11 +183,10 @@ impl Statistic {
     fn fill(self, rows: &Rows<'_>, out: &mut [f64]) {
         let (n, stride) = (rows.features, rows.stride);
         match self {
-            Self::Poisson => out[..n * stride].copy_from_slice(rows.data),
-            Self::VonMises => {
-                let (cosines, sines) = out.split_at_mut(n * stride);
-                for ((&x, c), s) in rows.data.iter().zip(cosines).zip(sines) {
-                    (*s, *c) = x.sin_cos();
+            Self::Columns { transforms, .. } => {
+                for (k, transform) in transforms.iter().enumerate() {
+                    let group = &mut out[k * n * stride..(k + 1) * n * stride];
+                    transform.apply(rows.data, group);
                 }
             }
             Self::Categorical { n_categories } => {
@@ -82,21 +216,31 @@ impl Statistic {
     }
 
     fn add_log_base_measure(self, rows: &Rows<'_>, out: &mut [f64]) {
-        match self {
-            Self::Poisson => {
+        let Self::Columns {
+            base, independent, ..
+        } = self
+        else {
+            return;
+        };
+        match base {
+            // a sphere has one constant, however many columns
+            Base::Constant(value) => {
+                let columns = if independent {
+                    rows.features as f64
+                } else {
+                    1.0
+                };
+                for o in out {
+                    *o += columns * value;
+                }
+            }
+            _ => {
                 for f in 0..rows.features {
                     for (o, &x) in out.iter_mut().zip(rows.feature(f)) {
-                        *o -= log_factorial(x);
+                        *o += base.of(x);
                     }
                 }
             }
-            Self::VonMises => {
-                let each = rows.features as f64 * (2.0 * std::f64::consts::PI).ln();
-                for o in out {
-                    *o -= each;
-                }
-            }
-            Self::Categorical { .. } | Self::Boltzmann => {}
         }
     }
 }
@@ -158,11 +302,7 @@ impl StatisticStack {
             })?;
         }
         let dimension = statistic.dimension(n);
-        let columns = if statistic.entries(0, n).is_some() {
-            n
-        } else {
-            1
-        };
+        let columns = if statistic.independent() { n } else { 1 };
         let count = log_partitions.len() / columns.max(1);
         require(
             naturals.len() == count * dimension && means.len() == naturals.len(),
@@ -187,7 +327,7 @@ impl StatisticStack {
     }
 
     fn columns(&self) -> usize {
-        if self.statistic.entries(0, self.n).is_some() {
+        if self.statistic.independent() {
             self.n
         } else {
             1
@@ -209,11 +349,7 @@ impl Stack for StatisticStack {
     }
 
     fn cost(&self) -> f64 {
-        let transform = match self.statistic {
-            Statistic::VonMises => 60.0 * self.n as f64,
-            _ => self.dimension() as f64,
-        };
-        transform + 4.0 * (self.count() * self.dimension()) as f64
+        self.statistic.cost(self.n) + 4.0 * (self.count() * self.dimension()) as f64
     }
 
     fn cache_len(&self, stride: usize) -> usize {
@@ -274,7 +410,7 @@ impl Stack for StatisticStack {
     }
 
     fn restrict(&self, observed: &[usize]) -> Result<Box<dyn Stack>, KernelError> {
-        if self.columns() != self.n || self.statistic == Statistic::Boltzmann {
+        if !self.statistic.independent() {
             return Err(KernelError::MissingUnsupported);
         }
         Ok(Box::new(ObservedStatistic::new(self, observed)))
@@ -299,7 +435,7 @@ impl ObservedStatistic {
         let collect = |columns: &[usize]| -> Vec<usize> {
             let mut entries: Vec<usize> = columns
                 .iter()
-                .flat_map(|&f| full.statistic.entries(f, n).unwrap_or_default())
+                .flat_map(|&f| full.statistic.entries(f, n))
                 .collect();
             entries.sort_unstable();
             entries
