@@ -254,3 +254,9 @@ class TestData:
     def test_a_density_has_one_point(self) -> None:
         with pytest.raises(ValueError, match="natural: a pass is over one point, not 2"):
             COUNTS.log_observable_density(np.stack([of(COUNTS)] * 2), [[1.0, 1.0]])
+
+
+def test_a_shared_shape_needs_a_closed_form():
+    factors = LinearGaussian(Normal(3, "diagonal"), Normal(1))
+    with pytest.raises(ValueError, match="shared"):
+        Mixture(factors, 2, shared="shape")

@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from estimators.tables import every_estimator, name_of, table, two_clusters, with_missing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
 
+from estimators.tables import every_estimator, name_of, table, two_clusters, with_missing
 from harmonium.estimators import PPCA, GaussianMixture
 from harmonium.validation import FloatArray
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from estimators.tables import quietly, table
 from sklearn import decomposition
 
+from estimators.tables import quietly, table
 from harmonium.estimators import PPCA, FactorAnalysis
 from harmonium.validation import FloatArray
 

@@ -4,9 +4,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from estimators.tables import COVARIANCE_TYPES, SOURCES, assert_finite, quietly, table
 from sklearn import mixture
 
+from estimators.tables import COVARIANCE_TYPES, SOURCES, assert_finite, quietly, table
 from harmonium.estimators import GaussianMixture
 from harmonium.validation import FloatArray
 
@@ -75,9 +75,7 @@ def assert_agree(found: Pair, x: FloatArray, relative: float) -> None:
         "spherical": spread.max() ** 2,
     }[ours.covariance_type]
     assert ours.covariances_.shape == theirs.covariances_.shape
-    np.testing.assert_array_less(
-        np.abs(ours.covariances_ - theirs.covariances_) / scale, relative
-    )
+    np.testing.assert_array_less(np.abs(ours.covariances_ - theirs.covariances_) / scale, relative)
     np.testing.assert_allclose(
         ours.predict_proba(x), theirs.predict_proba(x), rtol=relative, atol=relative
     )

@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from estimators.tables import COVARIANCE_TYPES, name_of, table
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
+from estimators.tables import COVARIANCE_TYPES, name_of, table
 from harmonium.errors import HarmoniumWarning
 from harmonium.estimators import PPCA, FactorAnalysis, GaussianMixture
 

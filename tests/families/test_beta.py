@@ -30,7 +30,7 @@ def test_mappings_against_high_precision():
             one = mpmath.digamma(a) - mpmath.digamma(a + b)
             other = mpmath.digamma(b) - mpmath.digamma(a + b)
             shared = mpmath.psi(1, a + b)
-            assert abs(mpf(float(psi[i])) - exact) <= 2e-14 * (abs(exact) + EPS)
+            assert abs(mpf(float(psi[i])) - exact) <= 2e-14 * abs(exact) + 4 * EPS
             # each mean to its own size: no digit is lost however small it is
             assert abs(mpf(float(mean[i, 0])) - one) <= 8 * EPS * abs(one)
             assert abs(mpf(float(mean[i, 1])) - other) <= 8 * EPS * abs(other)
@@ -77,7 +77,8 @@ def test_draws(a, b):
 @pytest.mark.parametrize(("a", "b"), [(1e-8, 1e-8), (1e-8, 5.0), (1e-5, 3e-5)])
 def test_logs_of_draws(a, b):
     logs = Beta().sample_log([a, b], rng=2, size=DRAWS)
-    assert (logs < 0).all()
+    assert (logs <= 0).all()
+    assert (logs.min(1) < -1e-5).all()
     mean = Beta().to_mean([a, b])
     deviation = np.sqrt(np.diagonal(Beta().fisher_information([a, b])))
     assert (np.abs(logs.mean(0) - mean) <= 6.2 * deviation / np.sqrt(DRAWS)).all()

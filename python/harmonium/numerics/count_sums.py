@@ -119,10 +119,12 @@ def _parts(members: _Members, width: int) -> Iterator[_Members]:
 def _trapezoid(
     mode: FloatArray, spread: FloatArray, highest: float
 ) -> tuple[FloatArray, FloatArray]:
-    step = 0.5 * spread[:, None]
-    x = mode[:, None] + step * np.arange(-float(_SIDE), _SIDE + 1.0)
+    # whole numbers where these are not far from what is wanted: counts next to 2**53 stay exact
+    step = np.where(spread > 16.0, np.rint(0.5 * spread), 0.5 * spread)[:, None]
+    centre = np.floor(mode)[:, None]
+    x = centre + step * np.arange(-float(_SIDE), _SIDE + 1.0)
     inside = (x > 0) & (x < highest)
-    return np.where(inside, x, mode[:, None]), np.where(inside, np.log(step), -np.inf)
+    return np.where(inside, x, centre), np.where(inside, np.log(step), -np.inf)
 
 
 def _doubling(

@@ -217,7 +217,7 @@ class LinearRule(ConjugationRule):
         loadings = as_floats(parameters["loadings"], name="loadings")
         expected = (observable.n, latent.leading.n_features)
         if loadings.shape[-2:] != expected:
-            raise ValueError(f"loadings: shape {loadings.shape}, expected (..., *{expected})")
+            raise ValueError(f"loadings: shape {loadings.shape}, expected (..., {expected[0]}, {expected[1]})")
         prior = parameters.get("prior")
         if prior is None:
             if not isinstance(latent, Normal):

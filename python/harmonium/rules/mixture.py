@@ -46,7 +46,8 @@ class MixtureRule(ConjugationRule):
             raise ValueError(f"latent: a mixture's is a Categorical, not {latent!r}")
         if self.shared not in (None, "shape"):
             raise ValueError(f'shared: None or "shape"; got {self.shared!r}')
-        if self.shared and len(observable.shape) and not isinstance(observable, Normal):
+        deep = observable.n_observed != observable.n_features
+        if self.shared and (deep or len(observable.shape)) and not isinstance(observable, Normal):
             raise ValueError(
                 f"shared: the M-step with a shared shape has a closed form for normals; "
                 f"{observable!r} has none"
