@@ -35,15 +35,15 @@ lint: .venv/.stamp  ## rustfmt, clippy, ruff, mypy, stubtest
 	cargo fmt --check
 	cargo clippy --quiet --all-targets -- -D warnings
 	cargo clippy --quiet --lib --features python -- -D warnings
-	$(BIN)/ruff format --check python tests benches
-	$(BIN)/ruff check python tests benches
+	$(BIN)/ruff format --check python tests benches docs
+	$(BIN)/ruff check python tests benches docs
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest harmonium._kernels --ignore-missing-stub
 
 format: .venv/.stamp  ## Format Rust and Python
 	cargo fmt
-	$(BIN)/ruff format python tests benches
-	$(BIN)/ruff check --fix python tests benches
+	$(BIN)/ruff format python tests benches docs
+	$(BIN)/ruff check --fix python tests benches docs
 
 bench: .venv/.stamp  ## Kernel benchmarks, then the side-by-side runs against peers
 	cargo bench --bench kernels

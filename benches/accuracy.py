@@ -44,7 +44,7 @@ def errors(case, natural):
     family = case.family
     psi, mean = family.log_partition(natural), family.to_mean(natural)
     exact = formulas.evaluate(case.formula, natural)
-    gradient = [g for g in formulas.gradient(case.formula, natural)]
+    gradient = formulas.gradient(case.formula, natural)
     gap = abs(float(psi - exact))
     sensitivity = max(float(abs(exact)), float(np.abs(natural) @ np.abs(mean)))
     row = [_ratio(gap, float(abs(exact))), _ratio(gap, sensitivity)]

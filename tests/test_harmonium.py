@@ -153,7 +153,7 @@ class TestPoints:
 class TestParameters:
     def test_interactions_of_the_wrong_shape(self) -> None:
         point = FACTORS.split(of(FACTORS))
-        with pytest.raises(ValueError, match=r"interaction: shape \(2, 3\), expected .*\(3, 2\)"):
+        with pytest.raises(ValueError, match=r"interaction: shape \(2, 3\), expected .*3, 2\)"):
             FACTORS.from_prior_and_likelihood(
                 prior=FACTORS.prior(of(FACTORS)),
                 observable=point.observable,

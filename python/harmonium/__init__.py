@@ -19,6 +19,7 @@ from harmonium.families import (
     Poisson,
     Product,
     VonMises,
+    VonMisesFisher,
 )
 from harmonium.harmonium import Harmonium
 from harmonium.models import LinearGaussian, Mixture
@@ -46,6 +47,7 @@ __all__ = [
     "Poisson",
     "Product",
     "VonMises",
+    "VonMisesFisher",
     "get_threads",
     "set_threads",
 ]

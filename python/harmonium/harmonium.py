@@ -226,7 +226,10 @@ class Harmonium(ExponentialFamily):
         matrix = as_floats(interaction, name="interaction")
         expected = (len(self._rows), len(self._columns))
         if matrix.shape[-2:] != expected:
-            raise ValueError(f"interaction: shape {matrix.shape}, expected (..., {expected[0]}, {expected[1]})")
+            rows, columns = expected
+            raise ValueError(
+                f"interaction: shape {matrix.shape}, expected (..., {rows}, {columns})"
+            )
         if not np.isfinite(matrix).all():
             raise ValueError("interaction: not finite")
         self._check_likelihood(theta, matrix, "interaction: ")

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from harmonium import Mixture, Normal, Poisson
+from harmonium import Bernoulli, Gamma, Mixture, Normal, Poisson, Product
 from harmonium.io import load_model, save_model
 from harmonium.learning import fit
 from harmonium.learning.clusters import cluster_probabilities
@@ -167,6 +167,28 @@ def test_counts_that_are_none(refused, fitted, counts_csv, write_csv):
     assert refused("predict", path, data).endswith(
         "t.csv: row 2 (line 3), column 'left': 0.5 is not a count: a whole number, zero or more"
     )
+
+
+def test_the_rule_is_that_of_the_columns_family(refused, run, tmp_path, write_csv):
+    path = tmp_path / "model.hm"
+    rng = np.random.default_rng(0)
+    x = np.column_stack([rng.normal(size=50), rng.integers(0, 2, 50), rng.gamma(2, size=50)])
+    model = Mixture(Product(Normal(1), Bernoulli(1), Gamma(1)), 2)
+    fitted = fit(model, x, seed=0, max_iter=3, warn=False)
+    save_model(path, fitted, feature_names=["n", "b", "g"])
+    data = write_csv("t.csv", ["g", "b", "n"], x[:, ::-1])
+    np.testing.assert_array_equal(
+        run("predict", path, data, "--log-density").values[:, 0], fitted.log_density(x)
+    )
+    for row, column, words in (
+        ([1, 2, 1], "b", "2 is not 0 or 1"),
+        ([1, 0, -1], "g", "-1 is not a number above zero"),
+        ([1e99, 0, 1], "n", "1e+99 is not a number between -1e75 and 1e75"),
+    ):
+        data = write_csv("t.csv", ["n", "b", "g"], [[0, 1, 1], row])
+        assert refused("predict", path, data).endswith(
+            f"t.csv: row 2 (line 3), column {column!r}: {words}"
+        )
 
 
 def test_files_that_are_no_models(refused, clusters, blobs_csv, tmp_path):

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from harmonium import Categorical, LinearGaussian, Mixture, Normal
+from harmonium import Categorical, LinearGaussian, Mixture, Normal, Poisson, Product
 from harmonium.cli.parameters import grids
 from harmonium.io import load_model, save_model
 from harmonium.io.model_tree import encode_model
@@ -159,6 +159,24 @@ def test_stacks_of_models_are_shown_one_by_one(blobs):
     titles = [grid.title for grid in found]
     assert titles[:2] == ["weights", "cluster 0: loadings"]
     assert "cluster 1: loadings" in titles
+
+
+def test_parts_of_a_product_have_their_own_columns(run, tmp_path):
+    rng = np.random.default_rng(0)
+    x = np.column_stack([rng.normal(size=(60, 2)), rng.poisson(4, 60)])
+    model = Mixture(Product(Normal(2), Poisson(1)), 2)
+    fitted = fit(model, x, seed=0, max_iter=3, warn=False)
+    found = grids(fitted.in_units, ["a", "b", "c"])
+    assert [(grid.title, list(grid.rows)) for grid in found] == [
+        ("weights", ["cluster 0", "cluster 1"]),
+        ("means", ["a", "b"]),
+        ("standard deviations", ["a", "b"]),
+        ("rate", ["c"]),
+    ]
+    save_model(tmp_path / "model.hm", fitted)
+    told = json.loads(run("info", tmp_path / "model.hm", "--json").out)
+    parts = told["parameters"]["components"]["parts"]
+    np.testing.assert_allclose(parts[1]["rate"], found[3].values.T)
 
 
 def test_probabilities_of_categories_are_no_columns():

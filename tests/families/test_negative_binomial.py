@@ -3,7 +3,7 @@
 import mpmath
 import numpy as np
 import pytest
-from scipy import optimize, special, stats
+from scipy import optimize, stats
 
 from harmonium.errors import BoundaryError, BoundaryWarning
 from harmonium.families import Geometric, NegativeBinomial
@@ -33,22 +33,38 @@ def test_mappings_against_high_precision(failures):
     np.testing.assert_allclose(back, natural, rtol=8 * EPS * 2)
 
 
-@pytest.mark.parametrize("failures", FAILURES[1:])
-@pytest.mark.parametrize("log_success", [-30.0, -3.0, -0.5, -0.02])
-def test_entropy_against_the_sum(failures, log_success):
-    if failures == 1e6 and log_success == -0.02:
-        return  # 5e7 terms
+def exact_expectations(failures, log_success):
+    """Entropy and expected log base measure by the sum itself, from twelve deviations below."""
+    with mpmath.workdps(30):
+        r, t = mpmath.mpf(failures), mpmath.mpf(log_success)
+        gap = -mpmath.expm1(t)
+        mean, deviation = r * mpmath.exp(t) / gap, mpmath.sqrt(r * mpmath.exp(t)) / gap
+        x = int(max(0, mean - 12 * deviation))
+        log_base = mpmath.loggamma(x + r) - mpmath.loggamma(r) - mpmath.loggamma(x + 1)
+        entropy = expected = mpmath.mpf(0)
+        while True:
+            log_mass = log_base + x * t + r * mpmath.log(gap)
+            mass = mpmath.exp(log_mass)
+            entropy -= mass * log_mass
+            expected += mass * log_base
+            if x > mean and mass * (1 - log_mass) < 1e-18 * entropy:
+                return entropy, expected
+            log_base += mpmath.log((x + r) / (x + 1))
+            x += 1
+
+
+@pytest.mark.parametrize(
+    ("failures", "log_success"),
+    [(r, t) for r in FAILURES[1:] for t in (-30.0, -3.0, -0.5)]
+    + [(0.3, -0.003), (1.0, -0.02), (2.5, -0.003), (70.0, -0.02)],
+)
+def test_entropy_and_expected_base_measure(failures, log_success):
+    entropy, expected = exact_expectations(failures, log_success)
     family = NegativeBinomial(failures)
-    mean = float(family.to_mean([log_success])[0])
-    x = np.arange(0.0, 20_000.0)
-    x = np.floor(mean) - 10_000 + x if mean > 15_000 else x
-    width = 12 * np.sqrt(float(family.fisher_information([log_success])[0, 0]))
-    if width > 10_000:
-        x = np.arange(np.floor(max(mean - width, 0)), np.floor(mean + width))
-    log_base = -special.betaln(failures, x + 1) - np.log(x + failures)
-    log_mass = log_base + x * log_success + failures * np.log(-np.expm1(log_success))
-    expected = -(np.exp(log_mass) * log_mass).sum()
-    assert float(family.entropy([log_success])) == pytest.approx(expected, rel=1e-8)
+    found = float(family.entropy([log_success]))
+    assert abs(mpmath.mpf(found) - entropy) <= 1e-12 * entropy
+    found = float(family._expected_log_base_measure(np.array([log_success])))
+    assert abs(mpmath.mpf(found) - expected) <= 2e-12 * max(abs(expected), mpmath.mpf("1e-3"))
 
 
 @pytest.mark.parametrize("failures", [0.3, 1.0, 2.5])

@@ -22,12 +22,14 @@ from harmonium.families import (
     Poisson,
     Product,
     VonMises,
+    VonMisesFisher,
 )
 from laws import charts, formulas, scipy_laws
 from laws.case import Case
 from laws.supports import (
     Columns,
     Simplex,
+    Sphere,
     angle,
     binary,
     count,
@@ -77,6 +79,11 @@ _WEIGHTS: dict[str, Any] = {
     "reach": 27.0,
     "missing": False,
     **_SCIPY_DIRICHLET,
+}
+_SPHERE: dict[str, Any] = {
+    "formula": formulas.von_mises_fisher,
+    "chart": charts.spherical,
+    "missing": False,
 }
 # products: their parts side by side
 _MIXED: dict[str, Any] = {
@@ -195,6 +202,9 @@ CASES = [
     Case(Boltzmann(4), formulas.boltzmann(4), easy=1.0, reach=8.0, **_UNITS),
     Case(Dirichlet(2), formulas.dirichlet, outside=[[0, 1], [1, 2e15]], **_WEIGHTS),
     Case(Dirichlet(3), formulas.dirichlet, outside=[[1, 1, -1]], **_WEIGHTS),
+    Case(VonMisesFisher(2), outside=[[0, 1.1e12]], boundary=[0.6, 0.8], reach=19.0, **_SPHERE),
+    Case(VonMisesFisher(3), support=Sphere(), reach=15.0, **_SPHERE),
+    Case(VonMisesFisher(30), boundary=np.eye(30)[3], reach=5.0, **_SPHERE),
     Case(Product(Normal(1), Poisson(1), Categorical(3)), **_MIXED),
     Case(Product(Categorical(2), Product(Normal(2, "isotropic"), Categorical(2))), **_NESTED),
     Case(WaitingTime(), formulas.exponential, outside=[[0.0]], boundary=[0.0], **_WAITING),

@@ -17,6 +17,7 @@ from harmonium.families.normal import Normal
 from harmonium.families.poisson import Poisson
 from harmonium.families.product import Product
 from harmonium.families.von_mises import VonMises
+from harmonium.families.von_mises_fisher import VonMisesFisher
 
 __all__ = [
     "Bernoulli",
@@ -37,4 +38,5 @@ __all__ = [
     "Poisson",
     "Product",
     "VonMises",
+    "VonMisesFisher",
 ]

@@ -61,7 +61,8 @@ class CoMPoisson(IndependentFamily):
     The shape of counts more dispersed than geometric ones is zero at the maximum of the
     likelihood, which is on the boundary; that of a column whose counts are all equal or in
     {k, k + 1} is held where the mean of log x! lies 1e-12 of the way from its least value to the
-    geometric one, and that of a column of zeros is the geometric law of log rate -690.
+    geometric one (a standard deviation of a millionth of the mean, where that passes a count),
+    and that of a column of zeros is the geometric law of log rate -690.
 
     Parameters
     ----------

@@ -286,6 +286,7 @@ def _check_standardisation(
 ) -> None:
     for name, array in (("standardisation.shift", shift), ("standardisation.scale", scale)):
         parameters.check_shape(name, array, (n,))
+        parameters.check_magnitude(name, array)
     parameters.check_above_zero("standardisation.scale", scale)
     start = 0
     for kind, width in units:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harmonium.errors import ModelFileError
+from harmonium.families.normal import LARGEST
 from harmonium.numerics.symmetric import positive_definite
 from harmonium.validation import FloatArray, check_square_symmetric
 
@@ -53,6 +54,13 @@ def check_at_least_zero(name: str, array: FloatArray) -> None:
     """Check that every value is zero or above."""
     if not (array >= 0).all():
         raise ValueError(f"{name}: must be at least zero, but {_first(array, ~(array >= 0))}")
+
+
+def check_magnitude(name: str, array: FloatArray, most: float = LARGEST) -> None:
+    """Check that no value is so large that its square, or that of a sum, would not be a number."""
+    beyond = np.abs(array) > most
+    if beyond.any():
+        raise ValueError(f"{name}: must be within {most:g}, but {_first(array, beyond)}")
 
 
 def check_covariances(name: str, matrices: FloatArray) -> None:

@@ -16,7 +16,7 @@ from harmonium.errors import ModelFileError
 from harmonium.expectation import Prepared
 from harmonium.families.base import ExponentialFamily
 from harmonium.families.boltzmann import Boltzmann, BoltzmannPrepared
-from harmonium.families.normal import Normal
+from harmonium.families.normal import LARGEST, Normal
 from harmonium.families.normal_stack import NormalPrepared
 from harmonium.families.product import Product
 from harmonium.families.product_stack import ProductPrepared
@@ -72,6 +72,8 @@ def _normal(family: Normal, arrays: Arrays, parts: Parts) -> NormalPrepared:
     parameters.check_shape("covariances", covariances, shape)
     parameters.check_shape("scale", scale, (family.n,))
     parameters.check_at_least_zero("scale", scale)
+    parameters.check_magnitude("means", means)
+    parameters.check_magnitude("covariances", covariances, LARGEST**2)
     if family.covariance == "full":
         parameters.check_covariances("covariances", covariances)
     else:
@@ -118,13 +120,10 @@ def _linear(family: Harmonium, arrays: Arrays, parts: Parts) -> LinearPrepared:
     loadings = arrays["loadings"]
     width = family.latent.leading.n_features
     parameters.check_shape("loadings", loadings, (None, observable.n, width))
+    parameters.check_magnitude("loadings", loadings)
     for name in ("noise", "prior"):
         _check_count(name, parts[name], len(loadings))
-    with np.errstate(over="ignore", invalid="ignore"):
-        built = LinearPrepared(observable, family.latent, loadings, parts["noise"], parts["prior"])
-    if not np.isfinite(built.references).all():
-        raise ValueError("loadings: times the latent's means they are beyond the largest number")
-    return built
+    return LinearPrepared(observable, family.latent, loadings, parts["noise"], parts["prior"])
 
 
 def _check_count(name: str, part: Prepared, count: int) -> None:

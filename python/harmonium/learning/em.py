@@ -8,8 +8,13 @@ import numpy as np
 
 from harmonium.expectation import Prepared, Source, expectation
 from harmonium.expectation.passes import Totals
+from harmonium.learning.factor_analysis import (
+    CompletedMoments,
+    boundary_notes,
+    is_factor_analysis,
+    residual,
+)
 from harmonium.learning.floating_point import steady
-from harmonium.learning.incomplete import CompletedMoments, is_factor_analysis
 from harmonium.validation import FloatArray
 
 #: What is added to the (1, size) sums of a pass before they are met: a regularisation asked for.
@@ -33,7 +38,7 @@ class Step:
     @steady
     def all_notes(self) -> frozenset[str]:
         """What was, and from here would be, moved inside its domain."""
-        notes: set[str] = set(self.notes)
+        notes = set(self.notes) | boundary_notes(self.prepared)
         self.prepared.maximise(self.sums, notes)
         return frozenset(notes)
 
@@ -96,7 +101,13 @@ class _Work:
             raise ValueError("x: no rows with positive weight")
         mean = totals.log_likelihood / totals.weight
         sums = totals.sums if self._adjust is None else self._adjust(totals.sums)
-        return Step(prepared, mean, prepared.residual(sums), iteration, notes, sums)
+        return Step(prepared, mean, self._residual(prepared, sums), iteration, notes, sums)
+
+    def _residual(self, prepared: Prepared, sums: FloatArray) -> float:
+        summary = self._summary if self._completed is None else self._completed.summary
+        if self._adjust is None and summary is not None and is_factor_analysis(prepared):
+            return residual(prepared, summary)
+        return prepared.residual(sums)
 
     # a step too far may overflow, which is one more reason not to take it
     @np.errstate(all="ignore")

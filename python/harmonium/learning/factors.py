@@ -5,13 +5,19 @@ iterations; the likelihood maximised over the loadings for given noise is smooth
 the noise variances, and quasi-Newton finds its maximum in a few dozen steps.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize
 
 from harmonium.validation import FloatArray
+
+#: Noise below this share of a column's variance may be on its way to zero.
+_VANISHING = 1e-8
+#: Nats a row that are rounding.
+_FLAT = 1e-10
 
 
 @dataclass(frozen=True)
@@ -71,27 +77,48 @@ def maximum_likelihood_factors(
         return float(value), 0.5 * (1.0 - share @ directions**2)
 
     bounds = [(np.log(least), 1.0)] * n
-    best = None
-    firsts = _first_guesses(root, width) if guesses is None else [g / scale**2 for g in guesses]
-    for first in firsts:
-        found = minimize(
+
+    def descend(log_noise: FloatArray) -> Any:
+        return minimize(
             objective,
-            np.log(np.clip(first, least, 1.0)),
+            log_noise,
             jac=True,
             method="L-BFGS-B",
             bounds=bounds,
             options={"maxiter": 3000, "maxfun": 6000, "ftol": 1e-16, "gtol": 1e-8, "maxcor": 20},
         )
+
+    best = None
+    firsts = _first_guesses(root, width) if guesses is None else [g / scale**2 for g in guesses]
+    for first in firsts:
+        found = descend(np.log(np.clip(first, least, 1.0)))
         if best is None or found.fun < best.fun:
             best = found
     assert best is not None
-    noise = np.exp(best.x)
-    values, directions = decompose(best.x)
+    log_noise = _at_bounds(best.x, best.fun, np.log(least), objective)
+    noise = np.exp(log_noise)
+    values, directions = decompose(log_noise)
     kept = min(width, n)
     strength = np.sqrt(np.maximum(values[:kept] - 1.0, 0.0))
     loadings = np.zeros((n, width))
     loadings[:, :kept] = directions[:kept].T * strength * np.sqrt(noise)[:, None]
     return Factors(loadings * scale[:, None], noise * scale**2)
+
+
+def _at_bounds(
+    log_noise: FloatArray,
+    value: float,
+    bound: float,
+    objective: Callable[[FloatArray], tuple[float, FloatArray]],
+) -> FloatArray:
+    """Noise on its way to zero at the bound, where that is no worse: the way there is flat."""
+    for column in np.flatnonzero((log_noise > bound) & (log_noise < np.log(_VANISHING))):
+        moved = log_noise.copy()
+        moved[column] = bound
+        reached = objective(moved)[0]
+        if reached <= value + _FLAT:
+            log_noise, value = moved, reached
+    return log_noise
 
 
 def _first_guesses(root: FloatArray, width: int) -> list[FloatArray]:

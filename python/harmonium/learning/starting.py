@@ -252,8 +252,9 @@ def _start_linear(
     else:
         diagonal = observable.covariance == "diagonal"
         factors = (maximum_likelihood_factors if diagonal else principal_factors)(weighted, width)
-        loadings, variances = factors.loadings, factors.noise
-        scores = Sample(_scores(deviation, factors), sample.weights)
+        loadings = factors.loadings
+        variances = np.maximum(factors.noise, (NOISE_FLOOR * scale) ** 2)
+        scores = Sample(_scores(deviation, Factors(loadings, variances)), sample.weights)
         prior = _start_scores(family.latent, scores, rng, sharing)
     variances = np.maximum(variances, (NOISE_FLOOR * scale) ** 2)
     covariance = observable._shape.of_scale(np.sqrt(variances))

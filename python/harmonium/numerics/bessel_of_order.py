@@ -75,15 +75,31 @@ def log_hypergeometric(order: float, k: FloatArray) -> FloatArray:
     small = np.log1p(_power_series(order, np.where(near, k, 0.0)))
     far = np.where(near, max(_NEAR, order), k)
     s = np.hypot(order, far)
+    growth = far * (far / (s + order)) if order >= _LARGE_ORDER else s
+    return np.where(near, small, growth + _log_far(order, far))
+
+
+def log_hypergeometric_less_argument(order: float, k: FloatArray) -> FloatArray:
+    """Return :func:`log_hypergeometric` less k, to which it tends, without their cancellation."""
+    k = np.asarray(k, dtype=float)
+    near = _is_near(order, k)
+    small = np.log1p(_power_series(order, np.where(near, k, 0.0))) - k
+    far = np.where(near, max(_NEAR, order), k)
+    growth = order * (order / (np.hypot(order, far) + far))
+    growth = growth - order if order >= _LARGE_ORDER else growth
+    return np.where(near, small, growth + _log_far(order, far))
+
+
+def _log_far(order: float, k: FloatArray) -> FloatArray:
+    """Debye's expansion of log 0F1 but for its largest term: s, less the order where that is large."""
+    s = np.hypot(order, k)
     series = np.log(_in_debye(_PLAIN, order, s))
     if order >= _LARGE_ORDER:
-        beyond = far * (far / (s + order))
-        leading = beyond - order * np.log1p(beyond / (2 * order)) - 0.5 * np.log1p(beyond / order)
-        leading = leading + stirling_remainder(np.array(order))
-    else:
-        constant = gammaln(order + 1) - 0.5 * np.log(2 * np.pi) + order * np.log(2)
-        leading = s - order * np.log(order + s) - 0.5 * np.log(s) + constant
-    return np.where(near, small, leading + series)
+        beyond = k * (k / (s + order))
+        powers = order * np.log1p(beyond / (2 * order)) + 0.5 * np.log1p(beyond / order)
+        return np.asarray(series - powers + stirling_remainder(np.array(order)))
+    constant = gammaln(order + 1) - 0.5 * np.log(2 * np.pi) + order * np.log(2)
+    return np.asarray(series - order * np.log(order + s) - 0.5 * np.log(s) + constant)
 
 
 def bessel_ratio_of_order(order: float, k: FloatArray) -> BesselRatio:

@@ -13,7 +13,7 @@ from scipy.special import gammaln
 
 from harmonium.numerics.count_sums import count_moments
 from harmonium.numerics.deviance import poisson_deviance
-from harmonium.numerics.log_factorial import log_factorial_remainder
+from harmonium.numerics.log_factorial import log_factorial_remainder_change
 from harmonium.validation import FloatArray
 
 #: From this mode on log masses are taken in the curved way.
@@ -25,6 +25,8 @@ _FACTOR = 8.0
 #: Shapes are sought up to this.
 _MOST_SHAPE = 1e18
 _TINY = 1e-300
+#: The least number above zero: averages of log x! may lie below the normal ones.
+_LEAST = 5e-324
 
 _Members = np.ndarray[Any, np.dtype[np.intp]]
 
@@ -51,17 +53,15 @@ class ComPoissonMasses:
         self.log_mode = np.where(self.high, log_mode, 0.0)
         #: Of a law that is nearly normal; zero where the mode is low.
         self.spread = np.where(self.high, np.sqrt(self.mode / np.maximum(self.shape, _TINY)), 0.0)
-        self._offset = self._curved(np.arange(len(rate)), self.centre[:, None])[:, 0]
-
-    def _curved(self, members: _Members, x: FloatArray) -> FloatArray:
-        """``log x!``, where the mode is high less ``x log mu - mu``."""
-        deviance = poisson_deviance(x, self.mode[members, None])
-        high = deviance + log_factorial_remainder(x)
-        return np.where(self.high[members, None], high, gammaln(x + 1.0))
+        self._deviance = poisson_deviance(self.centre, self.mode)
 
     def curved(self, members: _Members, x: FloatArray) -> FloatArray:
         """``log x! - log centre!``, less ``(x - centre) log mu`` where the mode is high."""
-        return self._curved(members, x) - self._offset[members, None]
+        centre = self.centre[members, None]
+        deviance = poisson_deviance(x, self.mode[members, None]) - self._deviance[members, None]
+        high = deviance + log_factorial_remainder_change(x, np.maximum(centre, 1.0))
+        low = gammaln(x + 1.0) - gammaln(centre + 1.0)
+        return np.where(self.high[members, None], high, low)
 
     def __call__(self, members: _Members, x: FloatArray) -> FloatArray:
         """Return log masses (m, k) of some laws at counts (m, k)."""
@@ -171,15 +171,15 @@ class _Target(NamedTuple):
         below = np.floor(mean)
         excess = log_factorial - least_log_factorial(mean)
         rounding = np.where(mean < 1.0, 0.0, 4e-16 * log_factorial)
-        return cls(mean, below, np.maximum(excess, _TINY), rounding, np.log(below + 1.0))
+        return cls(mean, below, np.maximum(excess, _LEAST), rounding, np.log(below + 1.0))
 
 
 def _first_shape(target: _Target) -> FloatArray:
     """From below: of a normal law's variance where that is wide, else of the chance of two counts."""
     mean, excess = target.mean, target.excess
     # a law less than half a count wide is not normal
-    wide = np.minimum(0.5 / excess, 4.0 * np.maximum(mean, 1.0))
-    rare = np.log2(np.maximum(mean * mean * np.log(2.0), _TINY) / excess)
+    wide = np.minimum(0.5 / np.maximum(excess, _TINY), 4.0 * np.maximum(mean, 1.0))
+    rare = 2.0 * np.log2(mean) + np.log2(np.log(2.0)) - np.log2(excess)
     return np.maximum(np.where(mean < 1.0, rare, wide), 1e-3)
 
 
@@ -207,16 +207,16 @@ def _next(state: FloatArray, target: _Target) -> tuple[FloatArray, FloatArray]:
     # log x! less the chord's line is curved + tilt (x - centre) and a constant
     offset = gammaln(masses.centre + 1.0) - gammaln(target.below + 1.0)
     offset -= (masses.centre - target.below) * target.chord
-    above = np.maximum(offset + law.mean[:, 1] + tilt * law.mean[:, 0], _TINY)
+    above = np.maximum(offset + law.mean[:, 1] + tilt * law.mean[:, 0], _LEAST)
     xx = np.maximum(law.covariance[:, 0, 0], _TINY)
     xc, cc = law.covariance[:, 0, 1], law.covariance[:, 1, 1]
     # what x leaves of the curved statistic does not depend on the tilt
-    left = np.maximum(cc - xc * (xc / xx), _TINY)
+    left = np.maximum(cc - xc * (xc / xx), _LEAST)
     along = xc / xx + tilt
     # the logarithm of the means' ratio, from their difference
     gap = (target.mean - masses.centre) - law.mean[:, 0]
     off = np.log1p(np.maximum(gap / average, -1.0 + 1e-15)) * average
-    log_lift = np.log(target.excess / above)
+    log_lift = np.log(target.excess) - np.log(above)
     step = np.minimum((along * off - log_lift * above) / left, _MOST_SHAPE)
     near = np.abs(off) <= 0.1 * np.minimum(np.sqrt(xx), xx)
     wanted = np.clip(shape + step, shape / _FACTOR, shape * _FACTOR)

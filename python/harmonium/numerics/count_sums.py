@@ -119,8 +119,8 @@ def _parts(members: _Members, width: int) -> Iterator[_Members]:
 def _trapezoid(
     mode: FloatArray, spread: FloatArray, highest: float
 ) -> tuple[FloatArray, FloatArray]:
-    # whole numbers where these are not far from what is wanted: counts next to 2**53 stay exact
-    step = np.where(spread > 16.0, np.rint(0.5 * spread), 0.5 * spread)[:, None]
+    # whole numbers, or eighths: nodes are then exact
+    step = np.where(spread > 16.0, np.rint(0.5 * spread), np.rint(4.0 * spread) / 8.0)[:, None]
     centre = np.floor(mode)[:, None]
     x = centre + step * np.arange(-float(_SIDE), _SIDE + 1.0)
     inside = (x > 0) & (x < highest)

@@ -13,7 +13,9 @@ def inverse_digamma(value: FloatArray) -> FloatArray:
     """
     y = np.asarray(value, dtype=float)
     far = y < -2.22
-    x = np.where(far, -1.0 / (np.where(far, y, -3.0) - digamma(1.0)), np.exp(np.maximum(y, -3.0)) + 0.5)
+    x = np.where(
+        far, -1.0 / (np.where(far, y, -3.0) - digamma(1.0)), np.exp(np.maximum(y, -3.0)) + 0.5
+    )
     for _ in range(5):
         # the trigamma function is a Hurwitz zeta function
         x = np.maximum(x - (digamma(x) - y) / zeta(2.0, x), 0.1 * x)

@@ -11,3 +11,14 @@ def log_factorial_remainder(x: FloatArray) -> FloatArray:
     positive = np.where(x > 0, x, 1.0)
     value = 0.5 * np.log(2 * np.pi * positive) + stirling_remainder(positive)
     return np.where(x > 0, value, 0.0)
+
+
+def log_factorial_remainder_change(x: FloatArray, centre: FloatArray) -> FloatArray:
+    """Return the change of :func:`log_factorial_remainder` from ``centre`` > 0 to x >= 0.
+
+    To the accuracy of the change itself where x is near the centre.
+    """
+    positive = np.where(x > 0, x, centre)
+    half_log = 0.5 * np.log1p((positive - centre) / centre)
+    value = half_log + (stirling_remainder(positive) - stirling_remainder(centre))
+    return np.where(x > 0, value, -log_factorial_remainder(centre))

@@ -8,6 +8,7 @@ from harmonium.families.base import ExponentialFamily
 from harmonium.families.categorical import Categorical
 from harmonium.harmonium import Harmonium
 from harmonium.learning.fit import Fit
+from harmonium.plotting.plane import separating_plane, widest_plane
 from harmonium.rules.linear import LinearRule
 from harmonium.validation import FloatArray
 
@@ -45,46 +46,28 @@ def has_categories(model: ExponentialFamily) -> bool:
 def latent_plane(fitted: Any, x: object) -> FloatArray:
     """Return places (n, 2) of the rows in the latent space: posterior means, seen from one side.
 
-    Of more than two dimensions those two combinations are shown in which the posterior categories
-    differ most, against the spread within them (linear discriminants); without categories the
-    two of largest variance. Both have variance one.
+    Of more than two dimensions the plane is shown in which the posterior categories overlap
+    least, in standard deviations within a category (:mod:`harmonium.plotting.plane`); without
+    categories the plane of largest variance, in standard deviations.
 
     Raises
     ------
     ValueError
-        For a model that is not linear Gaussian.
+        For a model that is not linear Gaussian, or with a latent of one dimension.
     """
     result = _fit_of(fitted)
     model: Any = result.model
     if not isinstance(model, Harmonium) or not isinstance(model.rule, LinearRule):
         raise ValueError(f"fitted: {model!r} has no latent space; a linear Gaussian model has")
     scores = result.latent(x)
-    scores = scores - scores.mean(0)
     if scores.shape[1] == 1:
         raise ValueError("fitted: the latent has one dimension; a plane needs two")
     if scores.shape[1] == 2:
-        return scores
-    total = scores.T @ scores / len(scores)
+        return np.asarray(scores)
+    scores = scores - scores.mean(0)
     if has_categories(model):
-        shares = posterior_shares(result, x)
-        weights = shares.sum(0)
-        means = (shares.T @ scores) / np.where(weights > 0, weights, 1.0)[:, None]
-        between = (means * weights[:, None]).T @ means / len(scores)
-        return _leading(scores, between, total)
-    return _leading(scores, total, np.eye(len(total)))
-
-
-def _leading(scores: FloatArray, of: FloatArray, against: FloatArray) -> FloatArray:
-    """The two combinations of the scores with most of one variance for their share of another."""
-    values, axes = np.linalg.eigh(against)
-    kept = values > 1e-12 * values[-1]
-    whitening = axes[:, kept] / np.sqrt(values[kept])
-    directions = whitening @ np.linalg.eigh(whitening.T @ of @ whitening)[1][:, ::-1][:, :2]
-    # the sign of a direction is anyone's choice: the largest entry is positive
-    largest = np.abs(directions).argmax(0)
-    directions = directions * np.sign(directions[largest, np.arange(2)])
-    places = scores @ directions
-    return np.asarray(places / np.maximum(places.std(0), np.finfo(float).tiny))
+        return separating_plane(scores, posterior_shares(result, x))
+    return widest_plane(scores)
 
 
 def _fit_of(fitted: Any) -> Fit:

@@ -217,7 +217,10 @@ class LinearRule(ConjugationRule):
         loadings = as_floats(parameters["loadings"], name="loadings")
         expected = (observable.n, latent.leading.n_features)
         if loadings.shape[-2:] != expected:
-            raise ValueError(f"loadings: shape {loadings.shape}, expected (..., {expected[0]}, {expected[1]})")
+            rows, columns = expected
+            raise ValueError(
+                f"loadings: shape {loadings.shape}, expected (..., {rows}, {columns})"
+            )
         prior = parameters.get("prior")
         if prior is None:
             if not isinstance(latent, Normal):

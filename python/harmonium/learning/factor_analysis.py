@@ -1,8 +1,8 @@
-"""Factor analysis of rows with missing values: EM over these alone.
+"""Factor analysis beyond plain EM: rows with missing values, and noise that vanishes.
 
 Ordinary EM treats the factors as missing too, and where a noise variance tends to zero it crawls
-for tens of thousands of iterations. Here the missing values are completed by the model's own normal
-law, and to the two moments of the completed rows factors are fitted directly.
+for tens of thousands of iterations. Here only values that are missing are completed, by the model's
+own normal law, and to the two moments of the completed rows factors are fitted directly.
 """
 
 import numpy as np
@@ -13,6 +13,14 @@ from harmonium.families.normal_stack import NormalPrepared
 from harmonium.learning.factors import Factors, maximum_likelihood_factors, principal_factors
 from harmonium.rules.linear_stack import NOISE_FLOOR, LinearPrepared, LinearSummary
 from harmonium.validation import FloatArray
+
+#: Share of a column's variance that its noise is held at, and what is as good as that.
+_HELD = NOISE_FLOOR**2 * (1 + 1e-3)
+_ALL_BUT_ZERO = 4 * NOISE_FLOOR**2
+_HEYWOOD = (
+    "a noise variance reached zero (a Heywood case, or too many factors) and was held at "
+    "1e-12 of its column's variance"
+)
 
 
 def is_factor_analysis(prepared: Prepared) -> bool:
@@ -25,12 +33,56 @@ def is_factor_analysis(prepared: Prepared) -> bool:
     )
 
 
+def residual(prepared: Prepared, summary: LinearSummary) -> float:
+    """Return :meth:`~harmonium.expectation.Prepared.residual` at these moments, to more digits.
+
+    With Sigma the model's covariance, S the data's about the model's mean and
+    ``D = Sigma**-1 (S - Sigma) Sigma**-1`` the average differs from the model's expectation by
+    ``Psi D Psi`` in what the factors leave, ``Psi D W`` in how it goes with the factors and
+    ``WT D W`` in these: no difference of large numbers where Psi is all but zero.
+    """
+    assert isinstance(prepared, LinearPrepared)
+    assert isinstance(prepared.prior, NormalPrepared)
+    law = prepared.as_normal()
+    assert law is not None
+    observable, n = prepared.observable, prepared.observable.n
+    moved = summary._mean - prepared.references[0]
+    second = summary._scatter / summary.weight + np.outer(moved, moved)
+    factor = law.factors[0]
+    gap = factor.T @ (factor @ second @ factor.T - np.eye(n)) @ factor
+    pulled = factor.T @ (factor @ moved)
+    loadings = prepared.loadings[0] @ np.linalg.cholesky(prepared.prior.matrices[0])
+    across = loadings.T @ gap @ loadings
+    noise = observable._shape.variances(prepared.noise.covariances[0], n)
+    left = noise * np.diagonal(gap)
+    if observable.covariance == "isotropic":
+        left = np.full(n, left.mean())
+    # noise that is held from below is where it can be
+    held = noise <= _HELD * np.diagonal(law.covariances[0])
+    left = np.where(held, np.maximum(left, 0.0), left)
+    slopes = np.sqrt(noise)[:, None] * (gap @ loadings)
+    slopes /= np.sqrt(np.maximum(1.0 + np.diagonal(across), np.finfo(float).tiny))
+    parts = (loadings.T @ pulled, across, np.sqrt(noise) * pulled, left, slopes)
+    return float(max(np.abs(part).max(initial=0.0) for part in parts))
+
+
+def boundary_notes(prepared: Prepared) -> set[str]:
+    """What to say of a factor analysis one of whose noise variances is all but zero."""
+    if not isinstance(prepared, LinearPrepared) or not is_factor_analysis(prepared):
+        return set()
+    law = prepared.as_normal()
+    assert law is not None
+    total = np.diagonal(law.covariances[0])
+    noise = prepared.observable._shape.variances(prepared.noise.covariances[0], len(total))
+    return {_HEYWOOD} if (noise <= _ALL_BUT_ZERO * total).any() else set()
+
+
 class CompletedMoments:
     """The first two moments of a source whose missing values a model completes."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._summary: LinearSummary | None = None
+        self.summary: LinearSummary | None = None
         self._covariance: FloatArray | None = None
         self._mean: FloatArray | None = None
 
@@ -43,19 +95,17 @@ class CompletedMoments:
         means, covariances = law.central(totals.sums)
         self._mean, self._covariance = means[0], covariances[0]
         scatter = totals.weight * covariances[0]
-        self._summary = LinearSummary(totals.weight, means[0], scatter)
-        return Totals(
-            totals.log_likelihood, totals.weight, self._summary.expectation(prepared).sums
-        )
+        self.summary = LinearSummary(totals.weight, means[0], scatter)
+        return Totals(totals.log_likelihood, totals.weight, self.summary.expectation(prepared).sums)
 
     def maximise(self, prepared: Prepared, ordinary: Prepared) -> Prepared:
         """Return the best factors for the moments kept, or the ordinary M-step where it is better."""
         assert isinstance(prepared, LinearPrepared)
-        assert self._summary is not None
+        assert self.summary is not None
         direct = self._direct(prepared)
         # how likely the completed rows are: what a step must not lower
         gained = [
-            self._summary.expectation(candidate).log_likelihood for candidate in (direct, ordinary)
+            self.summary.expectation(candidate).log_likelihood for candidate in (direct, ordinary)
         ]
         return direct if gained[0] >= gained[1] else ordinary
 
