@@ -1,6 +1,7 @@
 """The one class: two families and a rule, which together are a family again."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -56,16 +57,16 @@ class Harmonium(ExponentialFamily):
 
     # --------------------------------------------------------------------------- shapes
 
-    @property
+    @cached_property
     def blocks(self) -> tuple[Block, ...]:
         """Which statistics of the observable (rows) meet which of the latent (columns)."""
         return self.rule.blocks(self.observable, self.latent)
 
-    @property
+    @cached_property
     def _rows(self) -> Indices:
         return np.unique(np.concatenate([block.rows for block in self.blocks]))
 
-    @property
+    @cached_property
     def _columns(self) -> Indices:
         return np.unique(np.concatenate([block.columns for block in self.blocks]))
 
@@ -84,7 +85,7 @@ class Harmonium(ExponentialFamily):
             np.concatenate([p[1].ravel() for p in places]),
         )
 
-    @property
+    @cached_property
     def dimension(self) -> int:
         """Length of natural and mean vectors."""
         interaction = sum(len(block.rows) * len(block.columns) for block in self.blocks)

@@ -69,12 +69,12 @@ def test_within_pipelines_and_searches(estimator: Any) -> None:
 
 
 def test_output_of_transform() -> None:
-    factors = FactorAnalysis(1).fit(table("iris"))
+    factors = FactorAnalysis(1).fit(table("wine"))
     assert factors.get_feature_names_out().tolist() == ["factoranalysis0"]
-    assert PPCA(2).fit(table("iris")).get_feature_names_out().tolist() == ["ppca0", "ppca1"]
-    frame = FactorAnalysis(1).set_output(transform="pandas").fit_transform(table("iris"))
+    assert PPCA(2).fit(table("wine")).get_feature_names_out().tolist() == ["ppca0", "ppca1"]
+    frame = FactorAnalysis(1).set_output(transform="pandas").fit_transform(table("wine"))
     assert frame.columns.tolist() == ["factoranalysis0"]
-    assert np.array_equal(frame.to_numpy(), factors.transform(table("iris")))
+    assert np.array_equal(frame.to_numpy(), factors.transform(table("wine")))
 
 
 def test_names() -> None:

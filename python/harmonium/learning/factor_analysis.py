@@ -14,8 +14,8 @@ from harmonium.learning.factors import Factors, maximum_likelihood_factors, prin
 from harmonium.rules.linear_stack import NOISE_FLOOR, LinearPrepared, LinearSummary
 from harmonium.validation import FloatArray
 
-#: Share of a column's variance that its noise is held at, and what is as good as that.
-_HELD = NOISE_FLOOR**2 * (1 + 1e-3)
+#: What still counts as the floor of the noise variance, and as noise that is all but zero.
+_JUST_ABOVE = 1 + 1e-3
 _ALL_BUT_ZERO = 4 * NOISE_FLOOR**2
 _HEYWOOD = (
     "a noise variance reached zero (a Heywood case, or too many factors) and was held at "
@@ -55,11 +55,12 @@ def residual(prepared: Prepared, summary: LinearSummary) -> float:
     across = loadings.T @ gap @ loadings
     noise = observable._shape.variances(prepared.noise.covariances[0], n)
     left = noise * np.diagonal(gap)
+    variances = np.diagonal(second) - moved**2
+    floor = NOISE_FLOOR**2 * np.maximum(variances, (1e-6 * prepared.noise.scale) ** 2)
     if observable.covariance == "isotropic":
-        left = np.full(n, left.mean())
+        left, floor = np.full(n, left.mean()), np.full(n, floor.mean())
     # noise that is held from below is where it can be
-    held = noise <= _HELD * np.diagonal(law.covariances[0])
-    left = np.where(held, np.maximum(left, 0.0), left)
+    left = np.where(noise <= _JUST_ABOVE * floor, np.maximum(left, 0.0), left)
     slopes = np.sqrt(noise)[:, None] * (gap @ loadings)
     slopes /= np.sqrt(np.maximum(1.0 + np.diagonal(across), np.finfo(float).tiny))
     parts = (loadings.T @ pulled, across, np.sqrt(noise) * pulled, left, slopes)

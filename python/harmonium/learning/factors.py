@@ -15,7 +15,7 @@ from scipy.optimize import minimize
 from harmonium.validation import FloatArray
 
 #: Noise below this share of a column's variance may be on its way to zero.
-_VANISHING = 1e-8
+_VANISHING = 1e-3
 #: Nats a row that are rounding.
 _FLAT = 1e-10
 

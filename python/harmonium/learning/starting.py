@@ -97,6 +97,8 @@ def embedding(family: ExponentialFamily, sample: Sample) -> Sample:
         placed = [embedding(part, Sample(x, sample.weights)).x for part, x in parts]
         return Sample(np.concatenate(placed, -1), sample.weights)
     points = family._statistic(sample.x)[:, family.location]
+    if not points.shape[1]:  # a single category: all rows are alike
+        return Sample(np.zeros((len(points), 1)), sample.weights)
     if all(units.kind == "none" for units in family.standardisation):
         if points.size and (points >= 0).all() and (points == np.rint(points)).all():
             points = np.sqrt(points)
