@@ -16,10 +16,12 @@ from harmonium.families import (
     InverseGaussian,
     NegativeBinomial,
     Normal,
+    NormalWishart,
     Poisson,
     Product,
     VonMises,
     VonMisesFisher,
+    Wishart,
 )
 from harmonium.harmonium import Harmonium
 from harmonium.models import LinearGaussian, Mixture
@@ -44,10 +46,12 @@ __all__ = [
     "Mixture",
     "NegativeBinomial",
     "Normal",
+    "NormalWishart",
     "Poisson",
     "Product",
     "VonMises",
     "VonMisesFisher",
+    "Wishart",
     "get_threads",
     "set_threads",
 ]

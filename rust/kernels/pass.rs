@@ -468,16 +468,22 @@ impl Collector for Listing {
         scratch: &mut Scratch,
     ) {
         let stride = rows.stride;
-        let mut values = scratch.take(self.width * stride);
-        if self.latent {
+        let mut values = scratch.take_any(if self.latent { self.width * stride } else { 0 });
+        let found: &[f64] = if self.latent {
             stack.latent(rows, cache, &mut values, scratch);
+            &values
         } else {
-            values.copy_from_slice(&logs[..self.width * stride]);
-        }
-        for t in 0..rows.len {
-            out.0.push(indices.get(t));
-            out.1
-                .extend((0..self.width).map(|i| values[i * stride + t]));
+            logs
+        };
+        let (places, numbers) = out;
+        places.extend((0..rows.len).map(|t| indices.get(t)));
+        let start = numbers.len();
+        numbers.resize(start + rows.len * self.width, 0.0);
+        for (i, run) in found.chunks_exact(stride).take(self.width).enumerate() {
+            let column = numbers[start + i..].iter_mut().step_by(self.width);
+            for (number, &value) in column.zip(&run[..rows.len]) {
+                *number = value;
+            }
         }
         scratch.give(values);
     }

@@ -1,4 +1,4 @@
-//! Exponentials and logarithms of many numbers at once.
+//! Exponentials, logarithms, sines and cosines of many numbers at once.
 
 use crate::kernels::lanes::{Lanes, ROUND, dispatch};
 
@@ -96,6 +96,108 @@ fn ln<V: Lanes>(x: f64) -> f64 {
     if x.is_nan() { x } else { log }
 }
 
+/// π/2 in parts: the products of the first two with whole numbers below 2^20 are exact.
+const HALF_PI: [f64; 3] = [
+    1.570_796_326_734_125_6,
+    6.077_100_506_303_966e-11,
+    2.022_266_248_795_950_6e-21,
+];
+/// Beyond this the parts are not enough.
+const LARGEST_ANGLE: f64 = 8e5;
+
+/// Of `sin` and `cos` up to π/4, in the square, lowest first (FreeBSD's msun, `k_sin.c` and
+/// `k_cos.c`).
+const SIN: [f64; 6] = [
+    -1.666_666_666_666_663_2e-1,
+    8.333_333_333_322_49e-3,
+    -1.984_126_982_985_795e-4,
+    2.755_731_370_707_006_8e-6,
+    -2.505_076_025_340_686_3e-8,
+    1.589_690_995_211_55e-10,
+];
+const COS: [f64; 6] = [
+    4.166_666_666_666_66e-2,
+    -1.388_888_888_887_411e-3,
+    2.480_158_728_947_673e-5,
+    -2.755_731_435_139_066_3e-7,
+    2.087_572_321_298_175e-9,
+    -1.135_964_755_778_819_5e-11,
+];
+
+/// `c[0] + c[1] z + …`
+#[inline(always)]
+fn polynomial<V: Lanes>(c: &[f64], z: V) -> V {
+    let mut p = V::splat(c[c.len() - 1]);
+    for &c in c[..c.len() - 1].iter().rev() {
+        p = p.multiply_add(z, V::splat(c));
+    }
+    p
+}
+
+/// Sines and cosines of angles up to [`LARGEST_ANGLE`], to one unit in the last place.
+#[inline(always)]
+fn sin_cos<V: Lanes>(x: V) -> (V, V) {
+    let (one, half, round) = (V::splat(1.0), V::splat(0.5), V::splat(ROUND));
+    let turns = x
+        .multiply_add(V::splat(std::f64::consts::FRAC_2_PI), round)
+        .minus(round);
+    // the remainder in two parts
+    let first = x.minus(turns.times(V::splat(HALF_PI[0])));
+    let next = turns.times(V::splat(HALF_PI[1]));
+    let top = first.minus(next);
+    let lost = first.minus(top).minus(next);
+    let rest = lost.minus(turns.times(V::splat(HALF_PI[2])));
+    let r = top.plus(rest);
+    let low = top.minus(r).plus(rest);
+    let z = r.times(r);
+    let cube = z.times(r);
+    let tail = half.times(low).minus(cube.times(polynomial(&SIN[1..], z)));
+    let sine = r.minus(z.times(tail).minus(low).minus(cube.times(V::splat(SIN[0]))));
+    let halved = half.times(z);
+    let near = one.minus(halved);
+    let tail = z.times(z).times(polynomial(&COS, z)).minus(r.times(low));
+    let cosine = near.plus(one.minus(near).minus(halved).plus(tail));
+    // quarter turns: exchanged when odd, signs from the halves; floors of halves of integers
+    let quarter = V::splat(-0.25);
+    let halves = turns.multiply_add(half, quarter).plus(round).minus(round);
+    let odd = turns.minus(halves.plus(halves));
+    let pairs = halves.multiply_add(half, quarter).plus(round).minus(round);
+    let odd_half = halves.minus(pairs.plus(pairs));
+    let even = one.minus(odd);
+    let sign = one.minus(odd_half.plus(odd_half));
+    let exchange = sign.times(even.minus(odd));
+    (
+        sign.times(even.times(sine).plus(odd.times(cosine))),
+        exchange.times(even.times(cosine).plus(odd.times(sine))),
+    )
+}
+
+#[inline(always)]
+fn sin_cos_slice_body<V: Lanes>(angles: &[f64], sines: &mut [f64], cosines: &mut [f64]) {
+    assert!(angles.len().is_multiple_of(8));
+    assert!(sines.len() == angles.len() && cosines.len() == angles.len());
+    let results = sines
+        .chunks_exact_mut(V::N)
+        .zip(cosines.chunks_exact_mut(V::N));
+    for (x, (s, c)) in angles.chunks_exact(V::N).zip(results) {
+        let (sine, cosine) = sin_cos(V::read(x));
+        sine.write(s);
+        cosine.write(c);
+        if x.iter()
+            .fold(false, |far, x| far | (x.abs() > LARGEST_ANGLE))
+        {
+            for ((&x, s), c) in x.iter().zip(s).zip(c) {
+                (*s, *c) = x.sin_cos();
+            }
+        }
+    }
+}
+dispatch! {
+    /// The sine and the cosine of every angle, a multiple of eight of them.
+    pub fn sin_cos_slice(angles: &[f64], sines: &mut [f64], cosines: &mut [f64])
+        = sin_cos_slice_body
+}
+
 /// Rows whose sums wait in one small buffer.
 const CHUNK: usize = 64;
 
@@ -179,6 +281,16 @@ mod tests {
         Ok(())
     }
 
+    fn angles_hold<V: Lanes>(angles: &[f64]) -> Result<(), TestCaseError> {
+        let (mut sines, mut cosines) = (vec![f64::NAN; 16], vec![f64::NAN; 16]);
+        sin_cos_slice_body::<V>(angles, &mut sines, &mut cosines);
+        for (i, x) in angles.iter().enumerate() {
+            prop_assert!(units(sines[i], x.sin()) <= 1.0, "{x}: {}", sines[i]);
+            prop_assert!(units(cosines[i], x.cos()) <= 1.0, "{x}: {}", cosines[i]);
+        }
+        Ok(())
+    }
+
     fn ln_holds<V: Lanes>(x: f64) -> Result<(), TestCaseError> {
         prop_assert!(
             units(ln::<V>(x), x.ln()) <= 1.0,
@@ -220,6 +332,18 @@ mod tests {
             in_every_width!(ln_holds(x));
             in_every_width!(ln_holds(close));
             in_every_width!(ln_holds(1.0 + close * 1e-9));
+        }
+
+        #[test]
+        fn angles_agree_with_the_standard_library(
+            near in prop::array::uniform4(-7.0..7.0_f64),
+            far in prop::array::uniform4(-2e6..2e6_f64),
+            turns in prop::array::uniform8(-500_000..500_000_i32),
+        ) {
+            let mut angles = [near, far].concat();
+            // where a sine or a cosine all but vanishes
+            angles.extend(turns.map(|k| f64::from(k) * std::f64::consts::FRAC_PI_2));
+            in_every_width!(angles_hold(&angles));
         }
 
         #[test]

@@ -82,6 +82,17 @@ def wishart(family: Any, c: FloatArray) -> FloatArray:
     return np.concatenate([pack_lower(-0.5 * factor @ factor.T, 2.0), half])
 
 
+def normal_wishart(family: Any, c: FloatArray) -> FloatArray:
+    """A mean in units of its spread, the Wishart law's coordinates, and the log of kappa."""
+    n = family.n
+    factor = _triangle(c[n:-2], n)
+    inverse_scale, kappa = factor @ factor.T, np.exp(c[-1])
+    mean = factor @ c[:n] / np.sqrt(kappa)
+    triangle = pack_lower(inverse_scale + kappa * np.outer(mean, mean))
+    half = 0.5 * (n - 1) + np.exp(c[-2])
+    return np.concatenate([kappa * mean, triangle, [-0.5 * kappa, half]])
+
+
 def side_by_side(*parts: tuple[Chart, ExponentialFamily]) -> Chart:
     """For products: each part's chart and the part."""
 

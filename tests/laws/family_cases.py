@@ -19,10 +19,12 @@ from harmonium.families import (
     InverseGaussian,
     NegativeBinomial,
     Normal,
+    NormalWishart,
     Poisson,
     Product,
     VonMises,
     VonMisesFisher,
+    Wishart,
 )
 from laws import charts, formulas, scipy_laws
 from laws.case import Case
@@ -85,6 +87,8 @@ _SPHERE: dict[str, Any] = {
     "chart": charts.spherical,
     "missing": False,
 }
+_MATRICES: dict[str, Any] = {"formula": formulas.wishart, "chart": charts.wishart}
+_PRIORS: dict[str, Any] = {"chart": charts.normal_wishart, "missing": False, "reach": 3.0}
 # products: their parts side by side
 _MIXED: dict[str, Any] = {
     "formula": formulas.side_by_side(
@@ -205,6 +209,33 @@ CASES = [
     Case(VonMisesFisher(2), outside=[[0, 1.1e12]], boundary=[0.6, 0.8], reach=19.0, **_SPHERE),
     Case(VonMisesFisher(3), support=Sphere(), reach=15.0, **_SPHERE),
     Case(VonMisesFisher(30), boundary=np.eye(30)[3], reach=5.0, **_SPHERE),
+    Case(
+        Wishart(1),
+        support=Columns(positive),
+        marginals=scipy_laws.wishart_of_one,
+        outside=[[0, 1], [-1, 0], [-1, 2e13], [-1e101, 1]],
+        reach=20.0,
+
+        **_TAME,
+        **_MATRICES,
+    ),
+    Case(
+        Wishart(2),
+        outside=[[-1, 2.1, -1, 1], [-1, 0, -1, 0.5]],
+        boundary=[1.0, 0.0, 1.0, 0.0],
+        missing=False,
+        reach=5.0,
+        **_MATRICES,
+    ),
+    Case(Wishart(4), boundary=[0.0] * 11, missing=False, reach=3.0, **_MATRICES),
+    Case(
+        NormalWishart(1),
+        formulas.normal_wishart(1),
+        outside=[[0, 1, 0, 1], [0, 1, -1, 0], [2, 1, -1, 1]],
+        boundary=[1.0, -0.5, 1.0, 0.0],
+        **_PRIORS,
+    ),
+    Case(NormalWishart(3), formulas.normal_wishart(3), boundary=[0.0] * 11, **_PRIORS),
     Case(Product(Normal(1), Poisson(1), Categorical(3)), **_MIXED),
     Case(Product(Categorical(2), Product(Normal(2, "isotropic"), Categorical(2))), **_NESTED),
     Case(WaitingTime(), formulas.exponential, outside=[[0.0]], boundary=[0.0], **_WAITING),

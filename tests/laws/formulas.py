@@ -183,6 +183,20 @@ def boltzmann(n: int, edges: Sequence[tuple[int, int]] | None = None) -> Formula
     return formula
 
 
+def normal_wishart(n: int) -> Formula:
+    """Of (kappa mu, kappa mu muT + V**-1, -kappa / 2, degrees of freedom / 2)."""
+
+    def formula(theta: Sequence[Any]) -> Any:
+        pulled, entries, (minus, half) = theta[:n], theta[n:-2], theta[-2:]
+        kappa = -2 * minus
+        places = [(i, j) for i in range(n) for j in range(i + 1)]
+        doubled = [t - pulled[i] * pulled[j] / kappa for t, (i, j) in zip(entries, places, strict=True)]
+        natural = [-t / 2 if i == j else -t for t, (i, j) in zip(doubled, places, strict=True)]
+        return wishart([*natural, half]) - mpf(n) / 2 * mpmath.log(kappa)
+
+    return formula
+
+
 def wishart(theta: Sequence[Any]) -> Any:
     """Of (lower triangle of -V**-1 / 2, off the diagonal doubled; degrees of freedom / 2)."""
     *entries, half = theta

@@ -46,6 +46,10 @@ def dirichlet(p: Any) -> Any:
     return _Dirichlet(p.concentration)
 
 
+def wishart_of_one(p: Any) -> list[Any]:
+    return [stats.gamma(0.5 * p.degrees_of_freedom, scale=2 * p.scale[0, 0])]
+
+
 def side_by_side(*parts: Callable[[Any], Sequence[Any]]) -> Callable[[Any], list[Any]]:
     """For products: each part's laws of its columns."""
 

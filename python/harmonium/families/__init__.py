@@ -14,10 +14,12 @@ from harmonium.families.geometric import Geometric
 from harmonium.families.inverse_gaussian import InverseGaussian
 from harmonium.families.negative_binomial import NegativeBinomial
 from harmonium.families.normal import Normal
+from harmonium.families.normal_wishart import NormalWishart
 from harmonium.families.poisson import Poisson
 from harmonium.families.product import Product
 from harmonium.families.von_mises import VonMises
 from harmonium.families.von_mises_fisher import VonMisesFisher
+from harmonium.families.wishart import Wishart
 
 __all__ = [
     "Bernoulli",
@@ -35,8 +37,10 @@ __all__ = [
     "InverseGaussian",
     "NegativeBinomial",
     "Normal",
+    "NormalWishart",
     "Poisson",
     "Product",
     "VonMises",
     "VonMisesFisher",
+    "Wishart",
 ]

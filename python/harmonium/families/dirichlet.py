@@ -10,11 +10,10 @@ from harmonium.families.base import ExponentialFamily, _size
 from harmonium.numerics.gamma_functions import (
     digamma_difference,
     log_gamma_difference,
-    log_less_digamma,
-    stirling_remainder,
     trigamma,
     trigamma_difference,
 )
+from harmonium.numerics.gamma_entropy import gamma_entropy
 from harmonium.numerics.match_dirichlet import LEAST, match_dirichlet, total_reaches
 from harmonium.validation import FloatArray, as_count, as_floats, as_generator, check_simplex
 
@@ -104,7 +103,7 @@ class Dirichlet(ExponentialFamily):
     def _entropy(self, natural: FloatArray) -> FloatArray:
         # entropies of gamma laws: nothing as large as a concentration cancels
         total = natural.sum(-1)
-        spare = _gamma_entropy(natural).sum(-1) - _gamma_entropy(total)
+        spare = gamma_entropy(natural).sum(-1) - gamma_entropy(total)
         return np.asarray(spare - (self.n - 1) * digamma(total))
 
     def _sample(self, natural: FloatArray, rng: np.random.Generator) -> FloatArray:
@@ -167,11 +166,3 @@ class Dirichlet(ExponentialFamily):
     def to_parameters(self, natural: object) -> DirichletParameters:
         """Return the concentrations, (..., n)."""
         return DirichletParameters(self.check_natural(natural))
-
-
-def _gamma_entropy(shape: FloatArray) -> FloatArray:
-    """Entropy of the gamma law of rate one, whose terms of the size of the shape cancel."""
-    # (1 - a) digamma + log Gamma + a, with digamma = log a - gap and Stirling's formula
-    gap = log_less_digamma(shape)
-    known = 0.5 * np.log(shape) + 0.5 * np.log(2 * np.pi)
-    return np.asarray(known + (shape - 1.0) * gap + stirling_remainder(shape))

@@ -39,7 +39,7 @@ from harmonium.validation import (
 
 #: Methods of learning.
 Method = Literal["EM"]
-#: After so many iterations without a change above rounding a fit stops.
+#: After so many iterations without a gain above rounding a fit stops.
 _STALLED = 25
 
 
@@ -243,6 +243,7 @@ def _run(
 ) -> Fit:
     history: list[float] = []
     log_scale = _mean_log_scale(source, standard)
+    previous = lowest = np.inf
     level = 0
     message = ""
     for step in em(prepared, source, adjust, accelerate=accelerate):
@@ -252,12 +253,13 @@ def _run(
         if step.residual <= tol:
             message = "converged"
             break
-        if len(history) > 1:
-            change = abs(history[-1] - history[-2])
-            resolution = 4 * np.finfo(float).eps * max(1.0, abs(step.log_likelihood))
-            level = level + 1 if change <= resolution else 0
+        # with sums adjusted the likelihood may well fall: what counts is that it moves
+        gain = lowest - history[-1] if adjust is None else abs(previous - history[-1])
+        resolution = 4 * np.finfo(float).eps * max(1.0, abs(step.log_likelihood))
+        level = level + 1 if gain <= resolution else 0
+        previous, lowest = history[-1], min(lowest, history[-1])
         if level >= _STALLED:
-            message = f"the likelihood has not changed above rounding for {_STALLED} iterations"
+            message = f"the likelihood has not risen above rounding for {_STALLED} iterations"
             break
         if step.iteration >= max_iter:
             message = f"not converged after {max_iter} iterations"

@@ -161,10 +161,11 @@ def _start_components(
     """
     whole = _start_leaf(observable, sample)
     stack = whole.take(np.zeros(shares.shape[1], dtype=np.intp))
-    total = sample.weights.sum()
     # about as many rows as an observation has columns: enough for a covariance to be regular
-    pseudo = min(1.0 + observable.n_features, 0.1 * total)
-    return _blended(stack, sample.x, shares * sample.weights[:, None], pseudo / total)
+    relative = sample.weights / sample.weights.max()
+    rows = relative.sum() ** 2 / (relative**2).sum()
+    share = min((1.0 + observable.n_features) / rows, 0.1)
+    return _blended(stack, sample.x, shares * sample.weights[:, None], share)
 
 
 def _blended(stack: Prepared, x: FloatArray, weights: FloatArray, share: float) -> Prepared:

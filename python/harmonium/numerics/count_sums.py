@@ -166,4 +166,5 @@ def _gauss_for_sums(length: float) -> tuple[FloatArray, FloatArray]:
     k = np.arange(1.0, _NODES)
     coupling = 0.5 * k * np.sqrt((1.0 - (k / length) ** 2) / (4.0 * k**2 - 1.0))
     nodes, vectors = eigh_tridiagonal(np.zeros(_NODES), coupling)
-    return 0.5 * (length - 1.0) + length * nodes, length * vectors[0] ** 2
+    weights = length * vectors[0] ** 2
+    return np.asarray(0.5 * (length - 1.0) + length * nodes, dtype=float), np.asarray(weights)

@@ -34,6 +34,10 @@ def poisson_deviance(x: FloatArray, mean: FloatArray) -> FloatArray:
     for k in range(24, 0, -1):
         tail = (tail + 1.0 / (2 * k + 1)) * square
     positive = np.where(x > 0, x, 1.0)
-    # the ratio itself may leave the range of doubles
-    plain = x * (np.log(positive) - np.log(mean)) - difference
+    # the ratio to a tiny mean may leave the range of doubles
+    tiny = mean < 1e-250
+    ratio = np.where(
+        tiny, np.log(positive) - np.log(mean), np.log(positive / np.where(tiny, 1.0, mean))
+    )
+    plain = x * ratio - difference
     return np.where(near, difference * v + 2.0 * x * v * tail, plain)

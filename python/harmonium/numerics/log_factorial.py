@@ -19,6 +19,8 @@ def log_factorial_remainder_change(x: FloatArray, centre: FloatArray) -> FloatAr
     To the accuracy of the change itself where x is near the centre.
     """
     positive = np.where(x > 0, x, centre)
-    half_log = 0.5 * np.log1p((positive - centre) / centre)
+    change = (positive - centre) / centre
+    # far below the centre, log(1 + change) would lose what is left of one
+    half_log = 0.5 * np.where(change < -0.5, np.log(positive / centre), np.log1p(change))
     value = half_log + (stirling_remainder(positive) - stirling_remainder(centre))
     return np.where(x > 0, value, -log_factorial_remainder(centre))

@@ -47,6 +47,14 @@ def whitening(covariance: FloatArray) -> FloatArray:
     return np.tril(np.linalg.solve(root, identity)) / scale[..., None, :]
 
 
+def log_determinant(matrix: FloatArray) -> FloatArray:
+    """Return the log determinants (...) of positive definite (..., n, n) matrices."""
+    scale = np.sqrt(np.diagonal(matrix, axis1=-2, axis2=-1))
+    root = np.linalg.cholesky(matrix / outer(scale, scale))
+    diagonal = np.diagonal(root, axis1=-2, axis2=-1)
+    return np.asarray(2 * (np.log(diagonal) + np.log(scale)).sum(-1))
+
+
 def positive_definite(matrix: FloatArray) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """Return (...), whether :func:`whitening` has a factor of each of (..., n, n) matrices."""
     diagonal = np.diagonal(matrix, axis1=-2, axis2=-1)

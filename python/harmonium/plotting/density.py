@@ -31,6 +31,7 @@ def plot_density(
     limits: object = None,
     masses: Iterable[object] = MASSES,
     filled: bool = True,
+    points: bool = True,
     colour_bar: bool = False,
     names: Iterable[object] | None = None,
     resolution: int = 200,
@@ -46,7 +47,7 @@ def plot_density(
     fitted : Fit, estimator or function
         What was fitted; or a function from rows (n, 2) to log densities (n,).
     x : (n, n_observed) table, optional
-        Data to draw as points; they also set the limits.
+        Data; they set the limits.
     columns : two column numbers
         Which to draw, of the model's.
     limits : ((left, right), (bottom, top)), optional
@@ -55,6 +56,8 @@ def plot_density(
         Shares of probability that the contours enclose.
     filled : bool
         Whether to fill the bands between contours.
+    points : bool
+        Whether to draw the data.
     colour_bar : bool
         Whether to explain the bands beside the picture.
     names : list of str, optional
@@ -81,8 +84,8 @@ def plot_density(
     shares = as_masses(masses)
     labels = as_names(names, n, name="names", default="column")
     as_count(resolution, name="resolution", minimum=8)
-    points = None if x is None else as_table(x, name="x", missing=True, n_features=n)[:, pair]
-    left, right, bottom, top = _limits(limits, points, fitted, pair)
+    data = None if x is None else as_table(x, name="x", missing=True, n_features=n)[:, pair]
+    left, right, bottom, top = _limits(limits, data, fitted, pair)
     across = np.linspace(left, right, resolution)
     upward = np.linspace(bottom, top, resolution)
     grid = np.stack(np.meshgrid(across, upward), -1).reshape(-1, 2)
@@ -92,13 +95,13 @@ def plot_density(
     with drawing(ax) as axes:
         if levels:
             _contours(axes, across, upward, density, levels, shares, filled, colour_bar)
-        if points is not None:
+        if points and data is not None:
             axes.scatter(
-                points[:, 0],
-                points[:, 1],
-                s=max(2.0, min(9.0, 3000 / len(points))),
+                data[:, 0],
+                data[:, 1],
+                s=max(2.0, min(9.0, 3000 / len(data))),
                 c=INK,
-                alpha=max(0.35, min(0.8, 200 / len(points))),
+                alpha=max(0.35, min(0.8, 200 / len(data))),
                 linewidths=0,
                 zorder=3,
             )

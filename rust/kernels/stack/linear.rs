@@ -101,14 +101,14 @@ impl Member {
     fn evaluate(&self, rows: &Rows<'_>, out: &mut [f64], cache: &mut [f64], scratch: &mut Scratch) {
         let (d, m, stride) = (self.d(), self.m(), rows.stride);
         let (shifts, rest) = cache.split_at_mut(m * stride);
-        let mut work = scratch.take(d * stride);
+        let mut work = scratch.take_any(d * stride);
         centred(rows.data, self.noise.mean(0), stride, &mut work);
         combine(&self.gain, m, d, &work, stride, shifts);
         let shifts = Rows::new(shifts, m, stride, rows.len);
         match &self.normal {
             None => {
                 self.noise.evaluate(rows, out, &mut [], scratch);
-                let mut evidence = scratch.take(stride);
+                let mut evidence = scratch.take_any(stride);
                 self.tilted.evaluate(&shifts, &mut evidence, rest, scratch);
                 for (o, &e) in out.iter_mut().zip(evidence.iter()) {
                     *o += e;
@@ -116,8 +116,8 @@ impl Member {
                 scratch.give(evidence);
             }
             Some(normal) => {
-                let mut mean = scratch.take(m * stride);
-                let mut prior = scratch.take(stride);
+                let mut mean = scratch.take_any(m * stride);
+                let mut prior = scratch.take_any(stride);
                 self.tilted.leading_mean(&shifts, rest, &mut mean, scratch);
                 combine(&self.rows, d, m, &mean, stride, &mut work);
                 for (w, &x) in work.iter_mut().zip(rows.data) {
@@ -155,9 +155,9 @@ impl Member {
         let (d, m, stride) = (self.d(), self.m(), rows.stride);
         let (own, rest) = sums.split_at_mut(self.own_size());
         let (latent, cross) = rest.split_at_mut(self.prior.size());
-        let mut deviations = scratch.take(d * stride);
-        let mut scaled = scratch.take(d * stride);
-        let mut mean = scratch.take(m * stride);
+        let mut deviations = scratch.take_any(d * stride);
+        let mut scaled = scratch.take_any(d * stride);
+        let mut mean = scratch.take_any(m * stride);
         centred(rows.data, &self.reference, stride, &mut deviations);
         weighted(&deviations, d, weights, stride, &mut scaled);
         feature_sums(weights, 1, stride, &mut own[..1]);

@@ -1,9 +1,12 @@
 //! Families whose log density is a product `s(x)·θ − ψ(θ)`: a statistic, and no more.
 
+use std::sync::LazyLock;
+
 use crate::kernels::error::{KernelError, require};
 use crate::kernels::product::{combine, gram, sums as feature_sums};
 use crate::kernels::rows::Rows;
 use crate::kernels::scratch::Scratch;
+use crate::kernels::simd::sin_cos_slice;
 use crate::kernels::stack::{Stack, complement};
 
 /// What a column contributes to one statistic.
@@ -183,6 +186,13 @@ impl Statistic {
     fn fill(self, rows: &Rows<'_>, out: &mut [f64]) {
         let (n, stride) = (rows.features, rows.stride);
         match self {
+            Self::Columns {
+                transforms: [Transform::Cosine, Transform::Sine],
+                ..
+            } => {
+                let (cosines, sines) = out[..2 * n * stride].split_at_mut(n * stride);
+                sin_cos_slice(rows.data, sines, cosines);
+            }
             Self::Columns { transforms, .. } => {
                 for (k, transform) in transforms.iter().enumerate() {
                     let group = &mut out[k * n * stride..(k + 1) * n * stride];
@@ -234,6 +244,11 @@ impl Statistic {
                     *o += columns * value;
                 }
             }
+            Base::Poisson => {
+                for f in 0..rows.features {
+                    subtract_log_factorials(rows.feature(f), out);
+                }
+            }
             _ => {
                 for f in 0..rows.features {
                     for (o, &x) in out.iter_mut().zip(rows.feature(f)) {
@@ -245,26 +260,45 @@ impl Statistic {
     }
 }
 
+/// `log x!` up to 255.
+static LOG_FACTORIALS: LazyLock<[f64; 256]> = LazyLock::new(|| {
+    // products of integers are exact to 18!, sums of logs with compensation beyond
+    let mut table = [0.0; 256];
+    let (mut sum, mut lost) = (0.0_f64, 0.0_f64);
+    for (k, entry) in table.iter_mut().enumerate().skip(1) {
+        let term = (k as f64).ln() - lost;
+        let next = sum + term;
+        lost = (next - sum) - term;
+        sum = next;
+        *entry = sum;
+    }
+    table
+});
+
+/// Take `log x!` of every count from its row.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // counts below 256
+fn subtract_log_factorials(counts: &[f64], out: &mut [f64]) {
+    let largest = counts
+        .iter()
+        .fold(0.0, |top, &x| if x > top { x } else { top });
+    if largest < 256.0 {
+        let table = &*LOG_FACTORIALS;
+        for (o, &x) in out.iter_mut().zip(counts) {
+            *o -= table[usize::from(x as u8)];
+        }
+    } else {
+        for (o, &x) in out.iter_mut().zip(counts) {
+            *o -= log_factorial(x);
+        }
+    }
+}
+
 /// `log x!` of a count: a table, then Stirling's series, whose first omitted term at 256
 /// is below 1e-22.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // counts, checked to be small
 pub fn log_factorial(x: f64) -> f64 {
-    use std::sync::LazyLock;
-    static TABLE: LazyLock<Vec<f64>> = LazyLock::new(|| {
-        // products of integers are exact to 18!, sums of logs with compensation beyond
-        let mut table = vec![0.0; 256];
-        let (mut sum, mut lost) = (0.0_f64, 0.0_f64);
-        for (k, entry) in table.iter_mut().enumerate().skip(1) {
-            let term = (k as f64).ln() - lost;
-            let next = sum + term;
-            lost = (next - sum) - term;
-            sum = next;
-            *entry = sum;
-        }
-        table
-    });
     if x < 256.0 {
-        return TABLE[x as usize];
+        return LOG_FACTORIALS[x as usize];
     }
     let r = 1.0 / x;
     let r2 = r * r;
@@ -539,7 +573,80 @@ impl Stack for ObservedStatistic {
 
 #[cfg(test)]
 mod tests {
-    use super::log_factorial;
+    use std::sync::atomic::AtomicBool;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    type Formula = fn(f64) -> f64;
+
+    /// Log densities with the base measure, and the sums under the weights.
+    fn block(stack: &StatisticStack, rows: &Rows<'_>, weights: &[f64]) -> (Vec<f64>, Vec<f64>) {
+        let stop = AtomicBool::new(false);
+        let mut scratch = Scratch::new(&stop);
+        let mut logs = vec![f64::NAN; stack.count() * rows.stride];
+        let mut cache = vec![f64::NAN; stack.cache_len(rows.stride)];
+        stack.evaluate(rows, &mut logs, &mut cache, &mut scratch);
+        for logs in logs.chunks_exact_mut(rows.stride) {
+            stack.add_log_base_measure(rows, logs);
+        }
+        let mut sums = vec![0.0; stack.count() * stack.size()];
+        stack.accumulate(rows, weights, &mut cache, &mut sums, &mut scratch);
+        (logs, sums)
+    }
+
+    fn close(value: f64, exact: f64) -> bool {
+        (value - exact).abs() < 1e-10 * (1.0 + exact.abs())
+    }
+
+    proptest! {
+        #[test]
+        fn counts_and_angles_agree_with_plain_loops(
+            (n, k, counts, angles, points, weights) in (1..6_usize, 1..6_usize)
+                .prop_flat_map(|(n, k)| {
+                    let counts = prop::collection::vec((0..400_u16).prop_map(f64::from), n * 32);
+                    let angles = prop::collection::vec(-20.0..20.0_f64, n * 32);
+                    let points = prop::collection::vec(-1.0..1.0_f64, k * 2 * n);
+                    let weights = prop::collection::vec(0.0..2.0_f64, k * 32);
+                    (Just(n), Just(k), counts, angles, points, weights)
+                })
+        ) {
+            let (identity, circle): (Formula, Formula) =
+                (|x| x, |_| -(2.0 * std::f64::consts::PI).ln());
+            let poisson: Formula = |x| -log_factorial(x);
+            for (family, data, transforms, base) in [
+                ("poisson", &counts, vec![identity], poisson),
+                ("von_mises", &angles, vec![f64::cos, f64::sin], circle),
+            ] {
+                let dimension = transforms.len() * n;
+                let naturals = points[..k * dimension].to_vec();
+                let statistic = Statistic::named(family, 0.0).unwrap();
+                let log_partitions = vec![0.25; k * n];
+                let stack =
+                    StatisticStack::new(statistic, n, naturals.clone(), naturals, log_partitions)
+                        .unwrap();
+                let (logs, sums) = block(&stack, &Rows::new(data, n, 32, 32), &weights);
+                let entry = |e: usize, t: usize| transforms[e / n](data[e % n * 32 + t]);
+                for j in 0..k {
+                    for t in 0..32 {
+                        let exact: f64 = (0..dimension)
+                            .map(|e| points[j * dimension + e] * entry(e, t))
+                            .sum::<f64>()
+                            + (0..n).map(|f| base(data[f * 32 + t]) - 0.25).sum::<f64>();
+                        prop_assert!(close(logs[j * 32 + t], exact));
+                    }
+                    let sums = &sums[j * (1 + dimension)..(j + 1) * (1 + dimension)];
+                    let run = &weights[j * 32..(j + 1) * 32];
+                    prop_assert!(close(sums[0], run.iter().sum()));
+                    for e in 0..dimension {
+                        let exact = (0..32).map(|t| run[t] * entry(e, t)).sum();
+                        prop_assert!(close(sums[1 + e], exact));
+                    }
+                }
+            }
+        }
+    }
 
     #[test]
     fn log_factorials_meet_at_the_seam() {

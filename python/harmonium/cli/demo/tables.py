@@ -7,7 +7,7 @@ from sklearn import datasets
 
 from harmonium.validation import FloatArray
 
-#: Entropy of the law of the two rings, in nats: no model's log-likelihood a row exceeds minus this.
+#: Entropy of the law of the two rings, in nats: what that law itself scores a row, but for the sign.
 RINGS_ENTROPY = 2.767
 _WINES = {
     "alcohol": "alcohol",
@@ -77,9 +77,7 @@ def digits(most: int) -> Digits:
 def two_rings(n: int, rng: np.random.Generator) -> FloatArray:
     """A fifth of n points on a ring of radius 0.3, the rest on one of radius 3; noise of sd 0.2."""
     inner = n // 5
-    angle = np.concatenate(
-        [np.arange(m) * (2 * np.pi / m) for m in (inner, n - inner)]
-    )
+    angle = np.concatenate([np.arange(m) * (2 * np.pi / m) for m in (inner, n - inner)])
     radius = np.repeat([0.3, 3.0], [inner, n - inner])
     points = radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], -1)
     return np.asarray(points + 0.2 * rng.standard_normal((n, 2)))
