@@ -27,7 +27,11 @@ def concentrations(n, k, seed):
 @pytest.mark.parametrize("k", [2, 3, 10])
 def test_against_high_precision(k):
     family, points = Dirichlet(k), concentrations(200, k, seed=k)
-    psi, mean, entropy = family.log_partition(points), family.to_mean(points), family.entropy(points)
+    psi, mean, entropy = (
+        family.log_partition(points),
+        family.to_mean(points),
+        family.entropy(points),
+    )
     with mpmath.workdps(60):
         for i, point in enumerate(points):
             alpha = [mpmath.mpf(a) for a in point]
@@ -35,7 +39,9 @@ def test_against_high_precision(k):
             exact = mpmath.fsum(map(mpmath.loggamma, alpha)) - mpmath.loggamma(total)
             means = [mpmath.digamma(a) - mpmath.digamma(total) for a in alpha]
             surprise = exact - mpmath.fsum((a - 1) * m for a, m in zip(alpha, means, strict=True))
-            size = max(1, abs(exact), mpmath.fsum(abs(a * m) for a, m in zip(alpha, means, strict=True)))
+            size = max(
+                1, abs(exact), mpmath.fsum(abs(a * m) for a, m in zip(alpha, means, strict=True))
+            )
             assert abs(psi[i] - exact) <= 1e-13 * size
             for found, true in zip(mean[i], means, strict=True):
                 assert abs(found - true) <= 4e-15 * abs(true)

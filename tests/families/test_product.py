@@ -9,8 +9,8 @@ from harmonium.errors import BoundaryError, BoundaryWarning
 from harmonium.expectation import as_source, expectation, log_densities
 from harmonium.families.base import ColumnUnits
 from harmonium.learning import fit
-from harmonium.learning.starting import embedding
 from harmonium.learning.standardisation import Sample, standardisation_of
+from harmonium.learning.starting import embedding
 from laws.case import with_holes
 from laws.random_points import random_point, rows_of
 
@@ -29,13 +29,19 @@ def rows(family, n, seed=0):
 @pytest.mark.parametrize("family", [MIXED, DEEP], ids=repr)
 def test_everything_is_the_sum_of_the_parts(family):
     natural, other, x = point(family), point(family, 1), rows(family, 20)
-    points, others, columns = family.split(natural), family.split(other), family.split_observation(x)
+    points, others, columns = (
+        family.split(natural),
+        family.split(other),
+        family.split_observation(x),
+    )
 
     def summed(name, *arguments):
         calls = zip(family.parts, *arguments, strict=True)
         return sum(getattr(part, name)(*own) for part, *own in calls)
 
-    np.testing.assert_allclose(family.log_density(natural, x), summed("log_density", points, columns))
+    np.testing.assert_allclose(
+        family.log_density(natural, x), summed("log_density", points, columns)
+    )
     np.testing.assert_allclose(family.log_base_measure(x), summed("log_base_measure", columns))
     for name in ("log_partition", "entropy"):
         np.testing.assert_allclose(getattr(family, name)(natural), summed(name, points))
@@ -90,7 +96,7 @@ def test_parts_that_are_refused():
         Product()
     with pytest.raises(TypeError, match="part 1"):
         Product(Normal(1), "Poisson")
-    with pytest.raises(ValueError, match="part 0.*latent columns"):
+    with pytest.raises(ValueError, match=r"part 0.*latent columns"):
         Product(Mixture(Normal(1), 2), Poisson(1))
 
 
@@ -155,7 +161,9 @@ def test_distances_of_rows_are_by_part():
     x = np.array([[4.0, 1.0], [9.0, -1.0], [16.0, 0.5]])
     sample = Sample(x, np.ones(3))
     points = embedding(family, sample).x
-    np.testing.assert_allclose(points[:, :1], embedding(Poisson(1), Sample(x[:, :1], sample.weights)).x)
+    np.testing.assert_allclose(
+        points[:, :1], embedding(Poisson(1), Sample(x[:, :1], sample.weights)).x
+    )
     np.testing.assert_array_equal(points[:, 1], x[:, 1])
 
 
@@ -165,9 +173,7 @@ MIXTURE = Mixture(Product(Normal(2), Poisson(1), Categorical(3)), 3)
 def brute_force(natural, x):
     """Log joint densities (n, 3) of rows and components, from the components' own densities."""
     weights, _ = MIXTURE.to_parameters(natural)
-    components = MIXTURE.rule.components(
-        MIXTURE.observable, *MIXTURE.split(natural)[::2]
-    )
+    components = MIXTURE.rule.components(MIXTURE.observable, *MIXTURE.split(natural)[::2])
     logs = [MIXTURE.observable.complete(component, x).log_marginal for component in components]
     return np.log(weights) + np.stack(logs, -1)
 

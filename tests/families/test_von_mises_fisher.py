@@ -191,7 +191,9 @@ def test_lengths_of_one_up_to_rounding():
 
 def test_what_is_refused():
     family = VonMisesFisher(3)
-    with pytest.raises(ValueError, match="concentration: must be zero or above, and finite; got -1"):
+    with pytest.raises(
+        ValueError, match="concentration: must be zero or above, and finite; got -1"
+    ):
         family.from_parameters(direction=[1, 0, 0], concentration=-1)
     with pytest.raises(ValueError, match="concentration: concentrations must not pass 1e12"):
         family.from_parameters(direction=[1, 0, 0], concentration=1e13)

@@ -215,7 +215,6 @@ CASES = [
         marginals=scipy_laws.wishart_of_one,
         outside=[[0, 1], [-1, 0], [-1, 2e13], [-1e101, 1]],
         reach=20.0,
-
         **_TAME,
         **_MATRICES,
     ),

@@ -190,7 +190,9 @@ def normal_wishart(n: int) -> Formula:
         pulled, entries, (minus, half) = theta[:n], theta[n:-2], theta[-2:]
         kappa = -2 * minus
         places = [(i, j) for i in range(n) for j in range(i + 1)]
-        doubled = [t - pulled[i] * pulled[j] / kappa for t, (i, j) in zip(entries, places, strict=True)]
+        doubled = [
+            t - pulled[i] * pulled[j] / kappa for t, (i, j) in zip(entries, places, strict=True)
+        ]
         natural = [-t / 2 if i == j else -t for t, (i, j) in zip(doubled, places, strict=True)]
         return wishart([*natural, half]) - mpf(n) / 2 * mpmath.log(kappa)
 

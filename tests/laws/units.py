@@ -1,7 +1,5 @@
 """Changes of units that a family allows."""
 
-import numpy as np
-
 from harmonium.families import ExponentialFamily
 from harmonium.validation import FloatArray
 

@@ -21,9 +21,7 @@ def arguments(order):
     rng = np.random.default_rng(int(2 * order))
     join = np.sqrt(16 * (order + 1))
     seams = np.array([29.999, 30.001, join * 0.9999, join * 1.0001])
-    return np.concatenate(
-        [10 ** rng.uniform(-9, 12, 15), 10 ** rng.uniform(0, 3.5, 25), seams]
-    )
+    return np.concatenate([10 ** rng.uniform(-9, 12, 15), 10 ** rng.uniform(0, 3.5, 25), seams])
 
 
 @pytest.mark.parametrize("order", ORDERS)

@@ -7,13 +7,13 @@ import numpy as np
 from scipy.special import digamma, gammaln, logsumexp
 
 from harmonium.families.base import ExponentialFamily, _size
+from harmonium.numerics.gamma_entropy import gamma_entropy
 from harmonium.numerics.gamma_functions import (
     digamma_difference,
     log_gamma_difference,
     trigamma,
     trigamma_difference,
 )
-from harmonium.numerics.gamma_entropy import gamma_entropy
 from harmonium.numerics.match_dirichlet import LEAST, match_dirichlet, total_reaches
 from harmonium.validation import FloatArray, as_count, as_floats, as_generator, check_simplex
 
@@ -60,7 +60,7 @@ class Dirichlet(ExponentialFamily):
         return self.n
 
     def _statistic(self, x: FloatArray) -> FloatArray:
-        return np.log(x) - np.log(x.sum(-1, keepdims=True))
+        return np.asarray(np.log(x) - np.log(x.sum(-1, keepdims=True)))
 
     def _log_base_measure(self, x: FloatArray) -> FloatArray:
         return np.asarray(-self._statistic(x).sum(-1))
@@ -84,7 +84,7 @@ class Dirichlet(ExponentialFamily):
         np.put_along_axis(others, largest, 0.0, -1)
         rest = natural.sum(-1, keepdims=True) - natural
         np.put_along_axis(rest, largest, others.sum(-1, keepdims=True), -1)
-        return rest
+        return np.asarray(rest)
 
     def _to_mean(self, natural: FloatArray) -> FloatArray:
         return -digamma_difference(natural, self._rest(natural))
@@ -108,7 +108,9 @@ class Dirichlet(ExponentialFamily):
 
     def _sample(self, natural: FloatArray, rng: np.random.Generator) -> FloatArray:
         # weights too small for a double are its smallest: zero lies outside the open simplex
-        return np.maximum(np.exp(self._sample_log(natural, rng)), np.finfo(float).smallest_subnormal)
+        return np.maximum(
+            np.exp(self._sample_log(natural, rng)), np.finfo(float).smallest_subnormal
+        )
 
     def _sample_log(self, natural: FloatArray, rng: np.random.Generator) -> FloatArray:
         # log Gamma(a) = log Gamma(a + 1) + log(U) / a, in which nothing underflows

@@ -20,7 +20,7 @@ from harmonium.validation import FloatArray, as_count, as_floats, check_positive
 
 #: Precisions of the mean lie between one over this and this; means are within it.
 _LARGEST = 1e100
-#: Least and greatest ``E[m . Lambda m] - E[Lambda m] . E[Lambda]**-1 E[Lambda m]``, relative to the former.
+#: Least part of ``E[m . Lambda m]`` that an estimate leaves about the mean.
 _RESOLUTION = 1e-14
 
 
@@ -124,11 +124,11 @@ class NormalWishart(ExponentialFamily):
 
     def _log_base_measure(self, x: FloatArray) -> FloatArray:
         log_det = self._wishart._statistic(x[..., self.n :])[..., -1]
-        return -0.5 * self.n * (np.log(2 * np.pi) + log_det)
+        return np.asarray(-0.5 * self.n * (np.log(2 * np.pi) + log_det))
 
     def _expected_log_base_measure(self, natural: FloatArray) -> FloatArray:
         log_det = self._wishart._to_mean(self._split(natural).wishart)[..., -1]
-        return -0.5 * self.n * (np.log(2 * np.pi) + log_det)
+        return np.asarray(-0.5 * self.n * (np.log(2 * np.pi) + log_det))
 
     def _log_partition(self, natural: FloatArray) -> FloatArray:
         kappa, _, wishart = self._split(natural)

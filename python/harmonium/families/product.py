@@ -106,10 +106,14 @@ class Product(ExponentialFamily):
         return np.concatenate([part._statistic(own) for part, own in self._data(x)], -1)
 
     def _log_base_measure(self, x: FloatArray) -> FloatArray:
-        return np.sum([part._log_base_measure(own) for part, own in self._data(x)], axis=0)
+        return np.asarray(
+            np.sum([part._log_base_measure(own) for part, own in self._data(x)], axis=0)
+        )
 
     def _log_partition(self, natural: FloatArray) -> FloatArray:
-        return np.sum([part._log_partition(own) for part, own in self._pairs(natural)], axis=0)
+        return np.asarray(
+            np.sum([part._log_partition(own) for part, own in self._pairs(natural)], axis=0)
+        )
 
     def _to_mean(self, natural: FloatArray) -> FloatArray:
         return np.concatenate([part._to_mean(own) for part, own in self._pairs(natural)], -1)
@@ -128,14 +132,20 @@ class Product(ExponentialFamily):
 
     def _expected_log_base_measure(self, natural: FloatArray) -> FloatArray:
         pairs = self._pairs(natural)
-        return np.sum([part._expected_log_base_measure(own) for part, own in pairs], axis=0)
+        return np.asarray(
+            np.sum([part._expected_log_base_measure(own) for part, own in pairs], axis=0)
+        )
 
     def _entropy(self, natural: FloatArray) -> FloatArray:
-        return np.sum([part._entropy(own) for part, own in self._pairs(natural)], axis=0)
+        return np.asarray(
+            np.sum([part._entropy(own) for part, own in self._pairs(natural)], axis=0)
+        )
 
     def _relative_entropy(self, p: FloatArray, q: FloatArray) -> FloatArray:
         parts = zip(self.parts, self._split(p), self._split(q), strict=True)
-        return np.sum([part._relative_entropy(mine, theirs) for part, mine, theirs in parts], axis=0)
+        return np.asarray(
+            np.sum([part._relative_entropy(mine, theirs) for part, mine, theirs in parts], axis=0)
+        )
 
     def _sample(self, natural: FloatArray, rng: np.random.Generator) -> FloatArray:
         return np.concatenate([part._sample(own, rng) for part, own in self._pairs(natural)], -1)
@@ -196,7 +206,9 @@ class Product(ExponentialFamily):
         for part, own in self._data(x):
             columns = name
             if start:
-                columns = f"{name}: columns {start} to {start + part.n_features - 1}, numbered from 0"
+                columns = (
+                    f"{name}: columns {start} to {start + part.n_features - 1}, numbered from 0"
+                )
             part._check_support(own, columns)
             start += part.n_features
 

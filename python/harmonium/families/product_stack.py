@@ -1,6 +1,7 @@
 """Products ready for the pass: the parts' stacks side by side."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ _Indices = np.ndarray[Any, np.dtype[np.intp]]
 def _slices(widths: Sequence[int]) -> list[slice]:
     """Consecutive slices of these widths."""
     ends = np.cumsum([0, *widths]).tolist()
-    return [slice(a, b) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+    return [slice(a, b) for a, b in pairwise(ends)]
 
 
 class ProductPrepared(Prepared):
@@ -46,11 +47,13 @@ class ProductPrepared(Prepared):
 
     def log_base_measure(self, x: FloatArray) -> FloatArray:
         """Return the sum of the parts'."""
-        return np.sum([part.log_base_measure(own) for part, own in self._data(x)], axis=0)
+        return np.asarray(
+            np.sum([part.log_base_measure(own) for part, own in self._data(x)], axis=0)
+        )
 
     def evaluate(self, x: FloatArray) -> FloatArray:
         """Return the sum of the parts'."""
-        return np.sum([part.evaluate(own) for part, own in self._data(x)], axis=0)
+        return np.asarray(np.sum([part.evaluate(own) for part, own in self._data(x)], axis=0))
 
     def accumulate(self, x: FloatArray, weights: FloatArray) -> FloatArray:
         """Return the parts' sums."""
@@ -125,11 +128,13 @@ class _ObservedProducts(Restricted):
 
     def log_base_measure(self, x: FloatArray) -> FloatArray:
         """Return the sum of the parts'."""
-        return np.sum([part.log_base_measure(own) for part, own in self._data(x)], axis=0)
+        return np.asarray(
+            np.sum([part.log_base_measure(own) for part, own in self._data(x)], axis=0)
+        )
 
     def evaluate(self, x: FloatArray) -> FloatArray:
         """Return the sum of the parts' log marginal densities."""
-        return np.sum([part.evaluate(own) for part, own in self._data(x)], axis=0)
+        return np.asarray(np.sum([part.evaluate(own) for part, own in self._data(x)], axis=0))
 
     def accumulate(self, x: FloatArray, weights: FloatArray) -> FloatArray:
         """Return the parts' sums, the missing at their conditional expectation."""

@@ -14,6 +14,7 @@ from harmonium.numerics.multivariate_gamma import (
     multivariate_trigamma,
 )
 from harmonium.numerics.symmetric import (
+    CORRELATION_FLOOR,
     floor_covariances,
     inverse,
     log_determinant,
@@ -149,7 +150,9 @@ class Wishart(ExponentialFamily):
         """Draws (..., n_features); what rounding leaves singular is moved inside by 1e-13."""
         x = pack_lower(roots @ roots.swapaxes(-1, -2))
         flat = x.reshape(-1, self.n_features)
-        singular = np.flatnonzero(~positive_definite(unpack_lower(flat, self.n)))
+        i, j = np.tril_indices(self.n)
+        shifted = unpack_lower(flat * np.where(i == j, 1 - CORRELATION_FLOOR, 1.0), self.n)
+        singular = np.flatnonzero(~positive_definite(shifted))
         if len(singular):
             floor = np.array(np.finfo(float).tiny)
             moved = floor_covariances(unpack_lower(flat[singular], self.n), floor)
@@ -214,7 +217,7 @@ def scale_outside(inverse_scale: FloatArray) -> tuple[Any, str] | None:
     if np.any(mask):
         return mask, "the inverse of the scale must be positive definite"
     diagonal = np.diagonal(inverse_scale, axis1=-2, axis2=-1)
-    mask = ((diagonal < 1 / LARGEST_SCALE) | (diagonal > LARGEST_SCALE)).any(-1)
+    mask = np.asarray(((diagonal < 1 / LARGEST_SCALE) | (diagonal > LARGEST_SCALE)).any(-1))
     rule = f"scales must be within {LARGEST_SCALE} of one: choose other units"
     return (mask, rule) if np.any(mask) else None
 

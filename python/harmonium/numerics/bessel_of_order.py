@@ -127,7 +127,7 @@ def inverse_bessel_ratio_of_order(order: float, length: FloatArray) -> FloatArra
         k = np.maximum(k + step, 0.5 * k)
         if (np.abs(step) <= 1e-16 * k).all():
             break
-    return k
+    return np.asarray(k)
 
 
 def _is_near(order: float, k: FloatArray) -> Any:

@@ -51,7 +51,7 @@ def inverse_log_less_multivariate_digamma(value: FloatArray, n: int) -> FloatArr
 
     def excess(log_t: FloatArray, rows: np.ndarray) -> FloatArray:
         found = log_less_multivariate_digamma(least + np.exp(log_t), n)
-        return np.log(found) - np.log(target[rows])
+        return np.asarray(np.log(found) - np.log(target[rows]))
 
     # above 1 / 2 t and below n (n + 1) / 2 t, t what h has above its least
     low, high = np.log(0.5 / target), np.log(0.5 * n * (n + 1) / target)
@@ -59,7 +59,7 @@ def inverse_log_less_multivariate_digamma(value: FloatArray, n: int) -> FloatArr
     # what the logarithm rounds off
     h = least + t
     h = h - (log_less_multivariate_digamma(h, n) - target) / _slope(h, n)
-    return np.maximum(h, np.nextafter(least, np.inf)).reshape(np.shape(value))
+    return np.asarray(np.maximum(h, np.nextafter(least, np.inf)).reshape(np.shape(value)))
 
 
 def multivariate_gamma_entropy(h: FloatArray, n: int) -> FloatArray:

@@ -147,7 +147,7 @@ def _contours(
             across, upward, density, [*edges, 1.001 * float(density.max())], colors=bands, zorder=1
         )
         axes.contour(
-            across, upward, density, edges, colors="white", linewidths=0.35, alpha=0.7, zorder=1.5
+            across, upward, density, edges, colors="white", linewidths=0.3, alpha=0.5, zorder=1.5
         )
     else:
         drawn = axes.contour(

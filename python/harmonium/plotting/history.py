@@ -55,7 +55,9 @@ def plot_history(
             for name, path, shade in zip(fits, paths, colours(len(paths)), strict=True):
                 axes.plot(np.arange(len(path)), path, color=shade, label=str(name), zorder=3)
         else:
-            best = int(np.argmax([path[-1] for path in paths]))
+            ends = np.array([path[-1] for path in paths])
+            # of equally good ones, which rounding tells apart, the first
+            best = int(np.argmax(ends >= ends.max() - 1e-9 * max(1.0, abs(ends.max()))))
             for k, path in enumerate(paths):
                 if k != best:
                     axes.plot(np.arange(len(path)), path, color=HAIRLINE, linewidth=1.0)

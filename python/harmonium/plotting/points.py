@@ -18,6 +18,7 @@ def plot_points(
     names: Iterable[object] | None = None,
     label_names: Iterable[object] | None = None,
     legend: bool = True,
+    legend_title: str | None = None,
     size: float | None = None,
     ax: "Axes | None" = None,
 ) -> "Axes":
@@ -35,6 +36,8 @@ def plot_points(
         Names of the kinds, in sorted order, for the legend.
     legend : bool
         Whether to explain the colours beside the picture.
+    legend_title : str, optional
+        What the labels are.
     size : float, optional
         Area of a point, in square typographic points.
     ax : matplotlib Axes, optional
@@ -79,6 +82,7 @@ def plot_points(
                 )
             if legend:
                 key = axes.legend(
+                    title=legend_title,
                     loc="center left",
                     bbox_to_anchor=(1.01, 0.5),
                     borderaxespad=0.0,

@@ -76,6 +76,7 @@ _PARAMETERS: dict[str, Any] = {
     "lines.solid_capstyle": "round",
     "legend.frameon": False,
     "legend.fontsize": 8.0,
+    "legend.title_fontsize": 8.0,
     "legend.handlelength": 1.4,
     "image.interpolation": "nearest",
 }

@@ -169,12 +169,12 @@ def _number_picture(held_out: FloatArray, n_factors: int) -> Any:
         axes.axhline(level, color=SOFT_INK, linewidth=1.0, linestyle=(0, (4, 3)))
         axes.annotate(
             "all correlations",
-            (1.0, level),
+            (0.0, level),
             xycoords=("axes fraction", "data"),
-            xytext=(0, -3),
+            xytext=(4, 3),
             textcoords="offset points",
-            ha="right",
-            va="top",
+            ha="left",
+            va="bottom",
             fontsize=8,
             color=SOFT_INK,
         )

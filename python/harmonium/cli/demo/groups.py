@@ -3,12 +3,13 @@
 from typing import Any
 
 import numpy as np
+from sklearn.decomposition import PCA
 from sklearn.metrics import adjusted_rand_score
 
 from harmonium.cli.demo.peers import compare_mixtures
 from harmonium.cli.demo.section import Picture, Section, Tell
 from harmonium.cli.demo.size import Size
-from harmonium.cli.demo.tables import Table, irises, tumours, wines_in_four
+from harmonium.cli.demo.tables import Table, digits, irises, tumours, wines_in_four
 from harmonium.families.normal import Normal
 from harmonium.learning.fit import Fit, fit
 from harmonium.learning.information import information_criteria
@@ -25,6 +26,8 @@ from harmonium.plotting.style import INK, SOFT_INK, dress, style
 
 #: The columns of the picture: flavanoids across, colour intensity upward.
 _SHOWN = (1, 2)
+#: Principal scores of digits that are compared.
+_SCORES = 10
 _SHAPES: dict[str, tuple[Any, Any]] = {
     "one shape for each group": ("full", None),
     "one shape for all": ("full", "shape"),
@@ -55,11 +58,17 @@ def groups(size: Size, tell: Tell) -> Section:
     labels = best.latent(wine.x).argmax(-1)
     agreement = float(adjusted_rand_score(wine.kinds, labels))
     tell("mixtures beside scikit-learn's")
-    iris, tumour = irises(), tumours()
+    iris, tumour, images = irises(), tumours(), digits(size.digits)
     comparisons = (
         compare_mixtures(wine.x, 3, "wine, 178 × 4", 0),
         compare_mixtures(iris.x, 3, "iris, 150 × 4", 0),
         compare_mixtures(tumour.x[:, :10], 2, "breast cancer, 569 × 10", 0),
+        compare_mixtures(
+            PCA(_SCORES, random_state=0).fit_transform(images.x),
+            10,
+            f"digits, {len(images.x)} × {_SCORES} principal scores",
+            0,
+        ),
     )
     tell("drawing groups of wines")
     return Section(
@@ -204,7 +213,7 @@ def _criteria_picture(
         axes.set_xlabel("number of groups")
         axes.set_ylabel("Bayesian information criterion")
         axes.legend(loc="upper right")
-        axes.margins(y=0.1)
+        axes.margins(y=0.14)
         axes.annotate(
             f"{n_groups} groups",
             (n_groups, lowest),

@@ -60,8 +60,9 @@ _COMPARISON = (
     "Where scikit-learn has the same model, both fitted the same rows, on one thread for linear "
     "algebra. Higher log-likelihood is better. Mixtures began at the same point; with tight "
     "tolerance scikit-learn goes on until an iteration gains less than 10⁻¹² nats a row "
-    "(mixtures) or 10⁻⁸ nats in all (factor analysis), without its regularisation. “Stood still”: "
-    "whether the fit reached its own tolerance before its limit of iterations."
+    "(mixtures) or 10⁻⁸ nats in all (factor analysis), without its regularisation. harmonium’s "
+    "factor analysis begins at the solution of a direct method, which counts as one iteration. "
+    "“Stood still”: whether the fit reached its own tolerance before its limit of iterations."
 )
 
 

@@ -23,6 +23,7 @@ def readme_picture(
             rings,
             limits=((-4.2, 4.2), (-4.2, 4.2)),
             names=("x₁", "x₂"),
+            masses=(0.1, 0.3, 0.5, 0.7, 0.9, 0.99),
             resolution=size.resolution,
             ax=left,
         )

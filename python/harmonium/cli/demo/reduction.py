@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 from sklearn.decomposition import PCA
 from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
@@ -27,6 +28,8 @@ from harmonium.plotting.style import dress, style
 from harmonium.validation import FloatArray
 
 _GROUPS = 10
+#: A colour for each digit.
+_SHADES = colours(_GROUPS)
 
 
 def reduction(size: Size, tell: Tell) -> tuple[Section, Fit, Digits]:
@@ -87,8 +90,9 @@ def reduction(size: Size, tell: Tell) -> tuple[Section, Fit, Digits]:
                 ),
                 Picture(
                     "digits-truth",
-                    "The same dots, coloured by the digit that was meant. The colours nearly "
-                    "agree, although the model was never told.",
+                    "The same dots, coloured by the digit that was meant, which the model was never "
+                    "told. (Each group has the colour of the digit it fits best, so that the "
+                    "two pictures can be compared.)",
                     "The same clouds in the colours of the true digits.",
                     _truth_picture(best, data),
                 ),
@@ -97,7 +101,7 @@ def reduction(size: Size, tell: Tell) -> tuple[Section, Fit, Digits]:
                     "The average image of each group, how many images it holds, and which digit "
                     "most of them are.",
                     "Ten blurred digits.",
-                    _means_picture(best, data, labels),
+                    _means_picture(best, data),
                     wide=True,
                 ),
                 Picture(
@@ -180,15 +184,22 @@ def draw_latent(axes: Any, best: Fit, data: Digits) -> None:
     labels = shares.argmax(-1)
     places = latent_plane(best, data.x)
     _frame(axes, places)
-    shades = colours(_GROUPS)
-    for k in np.unique(labels):
+    shades = _matched(shares, data.digits)
+    held = np.unique(labels)
+    centres = np.stack([np.median(places[labels == k], 0) for k in held])
+    for k in held:
         own = places[labels == k]
         axes.scatter(own[:, 0], own[:, 1], s=7, color=shades[k], alpha=0.75, linewidths=0)
-    held = np.flatnonzero(shares.sum(0) >= 1)
-    centres = np.stack([np.median(places[labels == k], 0) for k in held if (labels == k).any()])
-    held = np.array([k for k in held if (labels == k).any()])
     axes.figure.draw_without_rendering()
     draw_thumbnails(axes, _expected(best, data)[held], centres, [shades[k] for k in held])
+
+
+def _matched(shares: FloatArray, truth: FloatArray) -> list[str]:
+    """A colour for each group: that of the digit in the best matching of groups and digits."""
+    labels = shares.argmax(-1)
+    table = np.zeros((_GROUPS, _GROUPS))
+    np.add.at(table, (labels, truth.astype(int)), 1)
+    return [_SHADES[digit] for digit in linear_sum_assignment(-table)[1]]
 
 
 def _frame(axes: Any, places: FloatArray) -> None:
@@ -213,11 +224,13 @@ def _truth_picture(best: Fit, data: Digits) -> Any:
         axes = dress(figure.add_subplot())
         places = latent_plane(best, data.x)
         _frame(axes, places)
-        plot_points(places, data.digits, size=7, ax=axes)
+        plot_points(places, data.digits, size=7, legend_title="digit", ax=axes)
         return figure
 
 
-def _means_picture(best: Fit, data: Digits, labels: Any) -> Any:
+def _means_picture(best: Fit, data: Digits) -> Any:
+    shares = posterior_shares(best, data.x)
+    labels, shades = shares.argmax(-1), _matched(shares, data.digits)
     images = _expected(best, data)
     counts = np.bincount(labels, minlength=_GROUPS)
     meant = [
@@ -232,7 +245,7 @@ def _means_picture(best: Fit, data: Digits, labels: Any) -> Any:
             axes.set_xticks([])
             axes.set_yticks([])
             for spine in axes.spines.values():
-                spine.set_edgecolor(colours(_GROUPS)[k])
+                spine.set_edgecolor(shades[k])
                 spine.set_linewidth(2.5)
             share = meant[k].max() / max(counts[k], 1)
             axes.set_title(
@@ -249,5 +262,7 @@ def _history_picture(fits: list[Fit]) -> Any:
         axes = plot_history(fits, ax=dress(figure.add_subplot()))
         axes.set_xscale("symlog", linthresh=1)
         axes.set_xlim(left=0)
+        axes.xaxis.set_major_formatter("{x:.0f}")
+        axes.set_xlabel("iteration (logarithmic)")
         axes.set_ylabel("log-likelihood per image (nats)")
         return figure

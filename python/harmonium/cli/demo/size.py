@@ -37,7 +37,7 @@ class Size:
     ring_starts: int = 12
     units: int = 6
     digits: int = 1797
-    digit_starts: int = 4
+    digit_starts: int = 3
     digit_latent: int = 12
     iterations: int = 300
     peer_iterations: int = 1000

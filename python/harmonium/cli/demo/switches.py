@@ -27,6 +27,8 @@ from harmonium.validation import FloatArray
 
 #: What is shown of the plane of the rings.
 _WINDOW = ((-4.2, 4.2), (-4.2, 4.2))
+#: A switch whose state is as sure as this is drawn as settled.
+_SETTLED = 0.01
 
 
 def switches(size: Size, tell: Tell) -> tuple[Section, Fit, FloatArray]:
@@ -63,10 +65,10 @@ def switches(size: Size, tell: Tell) -> tuple[Section, Fit, FloatArray]:
                 ),
                 Picture(
                     "switches-blobs",
-                    f"What it is made of: one circle for each of the {2**units} combinations of "
+                    f"What it is made of: one ellipse for each of the {2**units} combinations of "
                     "switches, stronger where the combination is more frequent. Arrows: what "
                     "each switch does, starting where all are off.",
-                    "The points with circles along the rings, and arrows from one of them.",
+                    "The points with ellipses along the rings, and arrows from one of them.",
                     _blobs_picture(best, rings),
                 ),
                 Picture(
@@ -79,8 +81,8 @@ def switches(size: Size, tell: Tell) -> tuple[Section, Fit, FloatArray]:
                 Picture(
                     "switches-posterior",
                     "What a point says about the switches: on the left the chance that each is "
-                    "on, on the right how the remaining doubt ties them together. Four points, "
-                    "two on each ring.",
+                    "on, on the right how the doubt that remains ties them together (grey: below "
+                    "1 % of doubt). Of each ring, a typical point and the most ambiguous one.",
                     "Four rows of bars and correlation matrices.",
                     _posterior_picture(best, rings),
                 ),
@@ -222,10 +224,12 @@ def _correlation_picture(matrix: FloatArray) -> Any:
 
 
 def _posterior_picture(best: Fit, x: FloatArray) -> Any:
-    fifth = len(x) // 5
-    rest = len(x) - fifth
-    rows = [fifth // 8, fifth // 2, fifth + rest // 8, fifth + rest // 2]
-    family, points = unit_laws(best, x[rows])
+    inner = len(x) // 5
+    family, laws = unit_laws(best, x)
+    doubt = family.entropy(laws)
+    order = (np.argsort(doubt[:inner]), inner + np.argsort(doubt[inner:]))
+    rows = [int(ring[place]) for ring in order for place in (len(ring) // 2, -1)]
+    points = laws[rows]
     chances = family.to_mean(points)[:, : family.n]
     with style():
         figure = new_figure(4.8, 6.4)
@@ -236,17 +240,23 @@ def _posterior_picture(best: Fit, x: FloatArray) -> Any:
             bars.set_ylim(0, 1)
             bars.set_yticks([0, 0.5, 1])
             bars.set_xticks(np.arange(family.n), [str(k + 1) for k in range(family.n)])
-            ring = "inner" if row < fifth else "outer"
+            ring = "inner" if row < inner else "outer"
             bars.set_title(
-                f"{ring} ring: ({x[row, 0]:.1f}, {x[row, 1]:.1f})".replace("-", "−"), fontsize=8.5
+                f"{ring} ring: ({_number(x[row, 0])}, {_number(x[row, 1])})", fontsize=8.5
             )
-            plot_correlations(
-                unit_correlations(family, point), numbers=False, colour_bar=False, ax=matrix
-            )
+            ties = unit_correlations(family, point)
+            settled = np.minimum(chances[place], 1 - chances[place]) < _SETTLED
+            ties[settled], ties[:, settled] = np.nan, np.nan
+            plot_correlations(ties, numbers=False, colour_bar=False, ax=matrix)
         grid[-1, 0].set_xlabel("switch")
         grid[-1, 1].set_xlabel("switch")
         figure.supylabel("chance that the switch is on", fontsize=9)
         return figure
+
+
+def _number(value: float) -> str:
+    """One decimal, with a real minus sign, and none before zero."""
+    return f"{round(float(value), 1) + 0.0:.1f}".replace("-", "−")
 
 
 def _history_picture(fits: list[Fit]) -> Any:
