@@ -34,7 +34,7 @@ itself): a perfect algorithm on rounded arguments has about {eps:.1e}. **Conditi
 ratio of the two scales. **Round trip** is natural → mean → natural, conditioned likewise, where the
 Fisher information is not singular to double precision.
 
-| family | log-partition: relative | conditioned | mean: relative | conditioned | condition | round trip |
+| family | psi: relative | conditioned | mean: relative | conditioned | condition | round trip |
 |---|---|---|---|---|---|---|
 """
 

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from statistics import median
 
 import numpy as np
-from interleave import Comparison, Side, interleave, table, threads
+from interleave import Side, interleave, table, threads
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
@@ -177,8 +177,8 @@ def factors(passes: int) -> tuple[Side, Side]:
 # --------------------------------------------------------------------------- arithmetic
 
 
-def best(run: Callable[[], object], repeats: int = 5) -> float:
-    """Median seconds of a call after one that does not count."""
+def typical(run: Callable[[], object], repeats: int = 5) -> float:
+    """Median seconds of a call, after one that does not count."""
     run()
     seconds = []
     for _ in range(repeats):
@@ -192,7 +192,7 @@ def matrix_product_rate(size: int = 1024) -> float:
     """Operations a second of numpy's matrix product on one thread."""
     a, b = np.random.default_rng(0).normal(size=(2, size, size))
     with threads(1):
-        return 2 * size**3 / best(lambda: a @ b)
+        return 2 * size**3 / typical(lambda: a @ b)
 
 
 def operations(n: int, d: int, k: int) -> tuple[float, float]:
@@ -219,7 +219,7 @@ def arithmetic(cases: list[tuple[Prepared, Floats, int]]) -> Table:
         for n_threads in (1, 2):
             with threads(n_threads):
                 source = as_source(x)
-                seconds = best(lambda s=source, p=prepared: expectation(p, s), 11)
+                seconds = typical(lambda s=source, p=prepared: expectation(p, s), 11)
             out.add_row(
                 f"{n:,} × {d}, {k} components",
                 str(n_threads),
@@ -240,22 +240,20 @@ def main() -> None:
     options = parser.parse_args()
     console = Console(width=170)
     console.print(f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}")
-    comparisons: list[Comparison] = []
+    iterations = options.iterations
+    runs: list[tuple[str, Side, Side]] = []
     cases = []
     for n, d, k in ((100_000, 8, 8), (100_000, 32, 16)):
-        ours, theirs, prepared, x = normals(n, d, k, options.iterations)
+        ours, theirs, prepared, x = normals(n, d, k, iterations)
         cases.append((prepared, x, k))
-        title = f"EM × {options.iterations}: {n:,} × {d}, {k} normals"
-        for n_threads in (1, 2):
-            comparisons.append(
-                interleave(title, ours, theirs, n_threads=n_threads, pairs=options.pairs)
-            )
-    for title, sides in (
-        (f"EM × {options.iterations}: 10,000 × 50, 10 Poissons", counts(options.iterations)),
-        ("expectation × 5: 20,000 × 64, 4 factors", factors(5)),
-    ):
-        for n_threads in (1, 2):
-            comparisons.append(interleave(title, *sides, n_threads=n_threads, pairs=options.pairs))
+        runs.append((f"EM × {iterations}: {n:,} × {d}, {k} normals", ours, theirs))
+    runs.append((f"EM × {iterations}: 10,000 × 50, 10 Poissons", *counts(iterations)))
+    runs.append(("expectation × 5: 20,000 × 64, 4 factors", *factors(5)))
+    comparisons = [
+        interleave(title, ours, theirs, n_threads=n_threads, pairs=options.pairs)
+        for title, ours, theirs in runs
+        for n_threads in (1, 2)
+    ]
     console.print(table(comparisons))
     console.print(arithmetic(cases))
 

@@ -63,11 +63,11 @@ def categorical(theta: Sequence[Any]) -> Any:
 
 
 def binomial(trials: int = 1) -> Formula:
-    return copies(lambda theta: trials * mpmath.log(1 + mpmath.exp(theta[0])))
+    return copies(lambda theta: trials * mpmath.log1p(mpmath.exp(theta[0])))
 
 
 def negative_binomial(failures: float) -> Formula:
-    return copies(lambda theta: -mpf(failures) * mpmath.log(1 - mpmath.exp(theta[0])))
+    return copies(lambda theta: -mpf(failures) * mpmath.log1p(-mpmath.exp(theta[0])))
 
 
 poisson = copies(lambda theta: mpmath.exp(theta[0]))

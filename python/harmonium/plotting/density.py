@@ -84,7 +84,9 @@ def plot_density(
     shares = as_masses(masses)
     labels = as_names(names, n, name="names", default="column")
     as_count(resolution, name="resolution", minimum=8)
-    data = None if x is None else as_table(x, name="x", missing=True, n_features=n)[:, pair]
+    data = None
+    if x is not None:
+        data = as_table(x, name="x", missing=True, empty_columns=True, n_features=n)[:, pair]
     left, right, bottom, top = _limits(limits, data, fitted, pair)
     across = np.linspace(left, right, resolution)
     upward = np.linspace(bottom, top, resolution)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 #: Categories: Paul Tol's "bright" scheme, told apart with every kind of colour vision.
 BRIGHT = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377")
-#: More categories than that: his "muted" scheme.
+#: More categories than that: his "muted" scheme, and black.
 MUTED = (
     "#332288",
     "#88CCEE",
@@ -22,7 +22,7 @@ MUTED = (
     "#CC6677",
     "#882255",
     "#AA4499",
-    "#777777",
+    "#222222",
 )
 #: What points are drawn as where colours are used up.
 MARKERS = ("o", "^", "s", "D", "v", "P")
@@ -188,6 +188,4 @@ def _map(name: str, steps: tuple[str, ...]) -> "Colormap":
     require_matplotlib()
     from matplotlib.colors import LinearSegmentedColormap
 
-    found = LinearSegmentedColormap.from_list(name, steps)
-    found.set_bad(BLANK)
-    return found
+    return LinearSegmentedColormap.from_list(name, steps).with_extremes(bad=BLANK)

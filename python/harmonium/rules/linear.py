@@ -218,9 +218,7 @@ class LinearRule(ConjugationRule):
         expected = (observable.n, latent.leading.n_features)
         if loadings.shape[-2:] != expected:
             rows, columns = expected
-            raise ValueError(
-                f"loadings: shape {loadings.shape}, expected (..., {rows}, {columns})"
-            )
+            raise ValueError(f"loadings: shape {loadings.shape}, expected (..., {rows}, {columns})")
         prior = parameters.get("prior")
         if prior is None:
             if not isinstance(latent, Normal):
