@@ -67,7 +67,7 @@ def _timed(run: Callable[[], float]) -> tuple[float, float, float]:
     return time.perf_counter() - wall, time.process_time() - processor, value
 
 
-def interleave(title: str, ours: Side, peer: Side, *, n_threads: int, pairs: int = 7) -> Comparison:
+def interleave(title: str, ours: Side, peer: Side, *, n_threads: int, pairs: int = 5) -> Comparison:
     """Run ours and the peer's in turn ``pairs`` times; ValueError when they do not end together."""
     wall, processor = [], []
     with threads(n_threads):

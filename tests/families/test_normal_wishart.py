@@ -233,6 +233,10 @@ def test_what_is_refused():
     x[1, 2] = np.nan
     with pytest.raises(ValueError, match="missing"):
         family.complete(natural, x)
+    x = family.sample(natural, rng=0, size=2)
+    x[1, 0] = 1e200
+    with pytest.raises(ValueError, match=r"x: m \. Lambda m must be below 1e300, but row 1"):
+        family.log_density(natural, x)
     mean = family.to_mean(natural)
     mean[-2] = 0.0
     with pytest.raises(BoundaryError, match=r"mean of m \. Lambda m"):

@@ -177,6 +177,10 @@ def test_what_is_refused():
         family.to_natural([1.0, 2.0, 1.0, -5.0])
     with pytest.raises(BoundaryError, match="below the log determinant of the mean"):
         family.to_natural([1.0, 0.0, 1.0, 0.1])
+    with pytest.raises(BoundaryError, match="must not be so low"):
+        family.to_natural([1.0, 0.0, 1.0, -1e20])
+    # as low as doubles tell
+    family.log_partition(family.to_natural([1.0, 0.0, 1.0, -1e15]))
     for n in (0, -1, 2.5, "3", True):
         with pytest.raises((ValueError, TypeError), match="n must"):
             Wishart(n)

@@ -10,7 +10,7 @@ from harmonium import Boltzmann, LinearGaussian, Mixture, Normal
 from harmonium.learning import Fit, fit
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True, scope="module")
 def _one_thread() -> Iterator[None]:
     with threadpool_limits(limits=1):
         yield

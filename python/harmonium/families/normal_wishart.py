@@ -20,6 +20,8 @@ from harmonium.validation import FloatArray, as_count, as_floats, check_positive
 
 #: Precisions of the mean lie between one over this and this; means are within it.
 _LARGEST = 1e100
+#: Farthest that an observed mean may lie, in its standard deviations: its square is a number.
+_FARTHEST = 1e150
 #: Least part of ``E[m . Lambda m]`` that an estimate leaves about the mean.
 _RESOLUTION = 1e-14
 
@@ -188,7 +190,14 @@ class NormalWishart(ExponentialFamily):
         # with Lambda = R RT, R**-T noise has precision Lambda
         deviation = np.linalg.solve(roots.swapaxes(-1, -2), noise)[..., 0]
         m = centre + deviation / np.sqrt(kappa)[..., None]
-        return np.concatenate([m, self._wishart._from_roots(roots)], -1)
+        entries = self._wishart._from_roots(roots)
+        # with next to no freedom the tails of m go beyond what squares of doubles hold
+        farthest = 0.5 * _FARTHEST / self._deviations(entries)
+        return np.concatenate([np.clip(m, -farthest, farthest), entries], -1)
+
+    def _deviations(self, entries: FloatArray) -> FloatArray:
+        """Square roots (..., n) of the diagonal of lower triangles."""
+        return np.asarray(np.sqrt(entries[..., np.cumsum(np.arange(1, self.n + 1)) - 1]))
 
     def _outside(self, natural: FloatArray) -> tuple[Any, str] | None:
         mask = natural[..., -2] >= 0
@@ -229,8 +238,15 @@ class NormalWishart(ExponentialFamily):
         return inside.reshape(mean.shape)
 
     def _check_support(self, x: FloatArray, name: str) -> None:
-        """Means are any numbers; ValueError for the first row whose matrix is not definite."""
+        """ValueError for the first row whose matrix is not definite, or whose square overflows."""
         check_triangles(x[:, self.n :], self.n, f"{name}: columns {self.n} and up")
+        with np.errstate(over="ignore", invalid="ignore"):
+            far = (np.abs(x[:, : self.n]) * self._deviations(x[:, self.n :]) > _FARTHEST).any(-1)
+        if far.any():
+            raise ValueError(
+                f"{name}: m . Lambda m must be below 1e300, but row {int(np.argmax(far))} is "
+                f"{x[np.argmax(far)]}: choose other units"
+            )
 
     # ---------------------------------------------------------------- people's parameters
 

@@ -8,6 +8,7 @@ import numpy as np
 from harmonium.families.base import ExponentialFamily, Indices, distinct
 from harmonium.numerics.multivariate_gamma import (
     inverse_log_less_multivariate_digamma,
+    least_argument,
     log_less_multivariate_digamma,
     log_multivariate_gamma,
     multivariate_gamma_entropy,
@@ -106,6 +107,9 @@ class Wishart(ExponentialFamily):
         """Log det of the mean, less the mean log det: falls from infinity to zero as nu grows."""
         return log_determinant(unpack_lower(mean[..., :-1], self.n)) - mean[..., -1]
 
+    def _spare_at(self, half: float) -> float:
+        return float(log_less_multivariate_digamma(np.array(half), self.n))
+
     def _to_natural(self, mean: FloatArray) -> FloatArray:
         half = inverse_log_less_multivariate_digamma(self._spare(mean), self.n)
         half = np.minimum(half, self.MAX_HALF)[..., None]
@@ -139,7 +143,8 @@ class Wishart(ExponentialFamily):
         bartlett = np.tril(rng.standard_normal((*shape, self.n, self.n)), -1)
         i = np.arange(self.n)
         chi_squared = 2 * rng.standard_gamma(natural[..., -1:] - 0.5 * i)
-        bartlett[..., i, i] = np.sqrt(chi_squared)
+        # with next to no freedom they underflow, and zero lies off the support
+        bartlett[..., i, i] = np.sqrt(np.maximum(chi_squared, np.finfo(float).tiny))
         factor = whitening(self._inverse_scale(distinct(natural)))
         return np.asarray(factor.swapaxes(-1, -2) @ bartlett)
 
@@ -160,7 +165,7 @@ class Wishart(ExponentialFamily):
         return flat.reshape(x.shape)
 
     def _outside(self, natural: FloatArray) -> tuple[Any, str] | None:
-        mask = natural[..., -1] <= 0.5 * (self.n - 1)
+        mask = natural[..., -1] < least_argument(self.n)
         if np.any(mask):
             return mask, f"degrees of freedom must be above n - 1 = {self.n - 1}"
         mask = natural[..., -1] > self.MAX_HALF * (1 + 1e-12)
@@ -172,9 +177,12 @@ class Wishart(ExponentialFamily):
         mask = ~positive_definite(unpack_lower(mean[..., :-1], self.n))
         if np.any(mask):
             return mask, "the mean must be positive definite"
-        least = log_less_multivariate_digamma(np.array(self.MAX_HALF), self.n)
-        mask = self._spare(mean) < 0.5 * least
-        rule = "the mean of the log determinant must be below the log determinant of the mean"
+        spare = self._spare(mean)
+        mask = spare < 0.5 * self._spare_at(self.MAX_HALF)
+        if np.any(mask):
+            return mask, "the mean log determinant must be below the log determinant of the mean"
+        mask = spare > 2 * self._spare_at(least_argument(self.n))
+        rule = "the mean log determinant must not be so low: degrees of freedom would be n - 1"
         return (mask, rule) if np.any(mask) else None
 
     def _inside(self, mean: FloatArray) -> FloatArray:
@@ -184,10 +192,10 @@ class Wishart(ExponentialFamily):
         inside = flat.copy()
         if floored.moved:
             inside[:, :-1] = pack_lower(floored.covariance)
-        # the mean log determinant, held below that of the mean
-        least = float(log_less_multivariate_digamma(np.array(self.MAX_ESTIMATE), self.n))
-        short = np.maximum(least - self._spare(inside), 0.0)
-        inside[:, -1] -= short
+        # the mean log determinant, held below that of the mean, but not too far
+        spare = self._spare(inside)
+        least, most = self._spare_at(self.MAX_ESTIMATE), self._spare_at(least_argument(self.n))
+        inside[:, -1] += spare - np.clip(spare, least, most)
         return inside.reshape(mean.shape)
 
     def _check_support(self, x: FloatArray, name: str) -> None:

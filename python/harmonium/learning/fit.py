@@ -100,13 +100,13 @@ class Fit:
     @steady
     def log_density(self, x: object) -> FloatArray:
         """Return log densities (n,) in nats of rows of data, of what is observed of them."""
-        source = self.standardisation.source(_data(self.model, x))
+        source = self.standardisation.source(_checked(self.model, x))
         return log_densities(self.prepared, source) - self._log_scale(source)
 
     @steady
     def latent(self, x: object) -> FloatArray:
         """Return posteriors (n, width): probabilities of all components, or means of the latent."""
-        return latents(self.prepared, self.standardisation.source(_data(self.model, x)))
+        return latents(self.prepared, self.standardisation.source(_checked(self.model, x)))
 
     @steady
     def sample(self, n: int, seed: object = None) -> tuple[FloatArray, FloatArray]:
@@ -291,8 +291,8 @@ def _mean_log_scale(source: Source, standard: Standardisation) -> float:
     return total / weight if weight else 0.0
 
 
-def _data(model: ExponentialFamily, x: object, weights: object = None) -> Source:
-    """The data as a source whose rows have weight and are on the model's support."""
+def _checked(model: ExponentialFamily, x: object, weights: object = None) -> Source:
+    """The data as a source whose rows are on the model's support."""
     source = as_source(x, weights)
     if not isinstance(source, ArraySource):
         return _Checked(source, model)
@@ -300,18 +300,23 @@ def _data(model: ExponentialFamily, x: object, weights: object = None) -> Source
     # a memory map stays one, and is standardised block by block
     mapped = isinstance(source.x, np.memmap) and np.may_share_memory(source.x, table)
     shares = as_weights(source.weights, len(table), name="weights")
-    if shares is None or shares.all():
-        return ArraySource(source.x if mapped else table, shares)
-    heavy = np.flatnonzero(shares)
-    return ArraySource(table[heavy], shares[heavy])
+    return ArraySource(source.x if mapped else table, shares)
+
+
+def _data(model: ExponentialFamily, x: object, weights: object) -> Source:
+    """What to fit to: rows without weight are left out, and influence not even a rounding."""
+    source = _checked(model, x, weights)
+    if not isinstance(source, ArraySource):
+        return _Heavy(source)
+    if source.weights is None or source.weights.all():
+        return source
+    heavy = np.flatnonzero(source.weights)
+    return ArraySource(source.x[heavy], source.weights[heavy])
 
 
 @dataclass(frozen=True)
 class _Checked:
-    """Blocks of a source, held against the model's support as they are read.
-
-    Rows without weight are left out, so that they influence nothing, not even a rounding.
-    """
+    """Blocks of a source, held against the model's support as they are read."""
 
     inner: Source
     model: ExponentialFamily
@@ -325,13 +330,29 @@ class _Checked:
         """Yield the blocks."""
         rows = 0
         for x, weights in self.inner.blocks():
-            table = _check_table(self.model, x, f"x, rows from {rows} on" if rows else "x")
+            yield _check_table(self.model, x, f"x, rows from {rows} on" if rows else "x"), weights
             rows += len(x)
+
+
+@dataclass(frozen=True)
+class _Heavy:
+    """The rows of a source that have weight."""
+
+    inner: Source
+
+    @property
+    def n_features(self) -> int:
+        """How many columns."""
+        return self.inner.n_features
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield what is left of the blocks."""
+        for x, weights in self.inner.blocks():
             if weights is None or weights.all():
-                yield table, weights
+                yield x, weights
             else:
                 heavy = np.flatnonzero(weights)
-                yield table[heavy], weights[heavy]
+                yield x[heavy], weights[heavy]
 
 
 def _check_table(model: ExponentialFamily, x: object, name: str) -> FloatArray:

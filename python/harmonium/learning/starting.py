@@ -26,6 +26,11 @@ from harmonium.rules.mixture import MixtureRule
 from harmonium.rules.mixture_stack import MixturePrepared
 from harmonium.validation import FloatArray
 
+#: Least share of noise where factors only start a fit: EM does not leave a noise of nothing.
+_OPEN = 0.01
+#: Factors whose strength relative to the noise is less are not to be seen in the rows.
+_FAINT = 1e-3
+
 #: How the rows are first shared among components.
 Sharing = Literal["kmeans", "k-means++", "random", "random_from_data"]
 
@@ -43,12 +48,23 @@ def start(
     which starts its component; linear Gaussian models from their best factors, with the
     scores starting the latent, or, where the latent is binary, from random directions.
     """
+    return _start(family, sample, rng, sharing, NOISE_FLOOR**2)
+
+
+def _start(
+    family: ExponentialFamily,
+    sample: Sample,
+    rng: np.random.Generator,
+    sharing: Sharing,
+    least_noise: float,
+) -> Prepared:
+    """As :func:`start`, with noise variances of at least this share of their columns'."""
     filled = Sample(_fill(sample), sample.weights)
     if isinstance(family, Harmonium):
         if isinstance(family.rule, MixtureRule):
             return _start_mixture(family, filled, rng, sharing)
         if isinstance(family.rule, LinearRule):
-            return _start_linear(family, filled, rng, sharing)
+            return _start_linear(family, filled, rng, sharing, least_noise)
         raise ValueError(f"initial: no starting point is known for {family!r}; give one")
     return _start_leaf(family, filled)
 
@@ -197,7 +213,8 @@ def _start_deep_components(
     for k in range(shares.shape[1]):
         own = np.flatnonzero(labels == k)
         enough = len(own) > 2 * observable.n_observed + 2
-        parts.append(start(observable, sample.take(own) if enough else sample, rng, sharing))
+        rows = sample.take(own) if enough else sample
+        parts.append(_start(observable, rows, rng, sharing, _OPEN))
     return join(parts)
 
 
@@ -236,7 +253,11 @@ def join(parts: list[Any]) -> Prepared:
 
 
 def _start_linear(
-    family: Harmonium, sample: Sample, rng: np.random.Generator, sharing: Sharing
+    family: Harmonium,
+    sample: Sample,
+    rng: np.random.Generator,
+    sharing: Sharing,
+    least_noise: float,
 ) -> LinearPrepared:
     observable = family.observable
     assert isinstance(observable, Normal)
@@ -248,39 +269,51 @@ def _start_linear(
     variances = (weighted**2).mean(0)
     # a column that does not vary is in units of its own
     scale = np.where(variances > 0, np.sqrt(variances), 1.0)
+    floor = (NOISE_FLOOR * scale) ** 2
     width = family.latent.leading.n_features
     offset = np.zeros(observable.n)
+    prior: Prepared
     if isinstance(family.latent.leading, Boltzmann):
         loadings, offset, prior = _random_directions(family.latent, scale, sample, rng)
+        least_noise = _OPEN
     else:
         diagonal = observable.covariance == "diagonal"
         factors = (maximum_likelihood_factors if diagonal else principal_factors)(weighted, width)
-        loadings = factors.loadings
-        variances = np.maximum(factors.noise, (NOISE_FLOOR * scale) ** 2)
-        scores = Sample(_scores(deviation, Factors(loadings, variances)), sample.weights)
-        prior = _start_scores(family.latent, scores, rng, sharing)
-    variances = np.maximum(variances, (NOISE_FLOOR * scale) ** 2)
+        loadings, variances = factors.loadings, factors.noise
+        if isinstance(family.latent, Normal):
+            prior = _standard_normal(family.latent)
+        else:
+            least_noise = _OPEN
+            scores = _scores(deviation, Factors(loadings, np.maximum(variances, floor)), rng)
+            rows = Sample(scores, sample.weights)
+            prior = _start(family.latent, rows, rng, sharing, least_noise)
+    variances = np.maximum(variances, least_noise * scale**2)
     covariance = observable._shape.of_scale(np.sqrt(variances))
     noise = NormalPrepared(observable, (centre + offset)[None], covariance[None], scale)
     return LinearPrepared(observable, family.latent, loadings[None], noise, prior)
 
 
-def _scores(deviation: FloatArray, factors: Factors) -> FloatArray:
-    """Least-squares scores of the rows (Bartlett): unbiased, so that clusters keep their places."""
+def _standard_normal(latent: Normal) -> NormalPrepared:
+    covariance = latent._shape.of_scale(np.ones(latent.n))
+    return NormalPrepared(latent, np.zeros((1, latent.n)), covariance[None])
+
+
+def _scores(deviation: FloatArray, factors: Factors, rng: np.random.Generator) -> FloatArray:
+    """Least-squares scores of the rows (Bartlett): unbiased, so that clusters keep their places.
+
+    Of a factor that explains nothing they are drawn from a standard normal.
+    """
     weighted = factors.loadings / factors.noise[:, None]
     within = factors.loadings.T @ weighted
-    solved = np.linalg.lstsq(within, weighted.T, rcond=1e-10)[0]
-    return np.asarray(deviation @ solved.T)
-
-
-def _start_scores(
-    latent: ExponentialFamily, scores: Sample, rng: np.random.Generator, sharing: Sharing
-) -> Prepared:
-    """A latent normal starts standard; deeper ones start as models of the scores."""
-    if isinstance(latent, Normal):
-        covariance = latent._shape.of_scale(np.ones(latent.n))
-        return NormalPrepared(latent, np.zeros((1, latent.n)), covariance[None])
-    return start(latent, scores, rng, sharing)
+    strength = np.sqrt(np.diagonal(within))
+    seen = strength > _FAINT
+    scores = rng.standard_normal((len(deviation), len(strength)))
+    # each factor in units of its own: a column without noise makes one a million times stronger
+    unit = strength[seen]
+    scaled = within[np.ix_(seen, seen)] / np.outer(unit, unit)
+    solved = np.linalg.lstsq(scaled, (weighted[:, seen] / unit).T, rcond=1e-10)[0]
+    scores[:, seen] = deviation @ (solved / unit[:, None]).T
+    return scores
 
 
 def _random_directions(

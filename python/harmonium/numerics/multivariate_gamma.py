@@ -44,22 +44,30 @@ def _slope(h: FloatArray, n: int) -> FloatArray:
     return np.asarray((log_less_digamma_slope(at) - pulls).sum(-1))
 
 
+def least_argument(n: int) -> float:
+    """Return the least h that counts as above (n - 1) / 2: the next double, 1e-100 for n = 1."""
+    return float(max(np.nextafter(0.5 * (n - 1), np.inf), 1e-100))
+
+
 def inverse_log_less_multivariate_digamma(value: FloatArray, n: int) -> FloatArray:
-    """Return the h > (n - 1) / 2 at which :func:`log_less_multivariate_digamma` is ``value`` > 0."""
+    """Return the h > (n - 1) / 2 at which :func:`log_less_multivariate_digamma` is ``value`` > 0.
+
+    Where that is nearer to (n - 1) / 2 than doubles tell, :func:`least_argument`.
+    """
     target = np.asarray(value, dtype=float).ravel()
-    least = 0.5 * (n - 1)
+    least, first = 0.5 * (n - 1), least_argument(n)
 
     def excess(log_t: FloatArray, rows: np.ndarray) -> FloatArray:
-        found = log_less_multivariate_digamma(least + np.exp(log_t), n)
+        found = log_less_multivariate_digamma(np.maximum(least + np.exp(log_t), first), n)
         return np.asarray(np.log(found) - np.log(target[rows]))
 
     # above 1 / 2 t and below n (n + 1) / 2 t, t what h has above its least
     low, high = np.log(0.5 / target), np.log(0.5 * n * (n + 1) / target)
     t = np.exp(find_root(excess, low, high))
     # what the logarithm rounds off
-    h = least + t
+    h = np.maximum(least + t, first)
     h = h - (log_less_multivariate_digamma(h, n) - target) / _slope(h, n)
-    return np.asarray(np.maximum(h, np.nextafter(least, np.inf)).reshape(np.shape(value)))
+    return np.asarray(np.maximum(h, first).reshape(np.shape(value)))
 
 
 def multivariate_gamma_entropy(h: FloatArray, n: int) -> FloatArray:

@@ -39,15 +39,16 @@ def factors(size: Size, tell: Tell) -> Section:
     tell("factor analysis beside scikit-learn's")
     tumour, images = tumours().x, digits(size.digits)
     standard = (tumour - tumour.mean(0)) / tumour.std(0)
+    limits = (size.peer_iterations, size.repeats)
     comparisons = (
-        compare_factors(wine.x, 3, "wine, 178 × 13, as measured", size.peer_iterations),
-        compare_factors(x, 3, "wine, 178 × 13, standardised", size.peer_iterations),
-        compare_factors(standard, 5, "breast cancer, 569 × 30, standardised", size.peer_iterations),
+        compare_factors(wine.x, 3, "wine, 178 × 13, as measured", *limits),
+        compare_factors(x, 3, "wine, 178 × 13, standardised", *limits),
+        compare_factors(standard, 5, "breast cancer, 569 × 30, standardised", *limits),
         compare_factors(
             images.x,
             8,
             f"digits, {len(images.x)} × {images.x.shape[1]}",
-            size.peer_iterations,
+            *limits,
         ),
     )
     tell("drawing factors of wines")

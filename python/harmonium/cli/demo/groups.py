@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.metrics import adjusted_rand_score
 
+from harmonium.cli.demo.matching import matched_colours
 from harmonium.cli.demo.peers import compare_mixtures
 from harmonium.cli.demo.section import Picture, Section, Tell
 from harmonium.cli.demo.size import Size
@@ -22,6 +23,7 @@ from harmonium.plotting import (
     plot_ellipses,
     plot_history,
 )
+from harmonium.plotting.arguments import limits_of
 from harmonium.plotting.style import INK, SOFT_INK, dress, style
 
 #: The columns of the picture: flavanoids across, colour intensity upward.
@@ -60,14 +62,14 @@ def groups(size: Size, tell: Tell) -> Section:
     tell("mixtures beside scikit-learn's")
     iris, tumour, images = irises(), tumours(), digits(size.digits)
     comparisons = (
-        compare_mixtures(wine.x, 3, "wine, 178 × 4", 0),
-        compare_mixtures(iris.x, 3, "iris, 150 × 4", 0),
-        compare_mixtures(tumour.x[:, :10], 2, "breast cancer, 569 × 10", 0),
+        compare_mixtures(wine.x, 3, "wine, 178 × 4", size.repeats),
+        compare_mixtures(iris.x, 3, "iris, 150 × 4", size.repeats),
+        compare_mixtures(tumour.x[:, :10], 2, "breast cancer, 569 × 10", size.repeats),
         compare_mixtures(
             PCA(_SCORES, random_state=0).fit_transform(images.x),
             10,
             f"digits, {len(images.x)} × {_SCORES} principal scores",
-            0,
+            size.repeats,
         ),
     )
     tell("drawing groups of wines")
@@ -92,6 +94,13 @@ def groups(size: Size, tell: Tell) -> Section:
                 f"Wines by flavanoids and colour intensity in {n_groups} coloured groups, each "
                 "with ellipses around it.",
                 _picture(best, wine, labels, size),
+            ),
+            Picture(
+                "groups-truth",
+                "The same wines in the colours of the growers’ varieties, which the model was "
+                "never told. (Each group has the colour of the variety it fits best.)",
+                "The same wines, coloured by variety.",
+                _truth_picture(wine, n_groups),
             ),
             Picture(
                 "groups-number",
@@ -155,7 +164,7 @@ def _picture(best: Fit, wine: Table, labels: Any, size: Size) -> Any:
         figure = new_figure(4.8, 4.2)
         axes = dress(figure.add_subplot())
         parts = components_of(best)
-        shades = colours(len(parts.weights))
+        shades = matched_colours(labels, wine.kinds, len(parts.weights), len(wine.kind_names))
         across, upward = wine.x[:, _SHOWN].T
         plot_density(
             best,
@@ -186,6 +195,31 @@ def _picture(best: Fit, wine: Table, labels: Any, size: Size) -> Any:
                 colour=shade,
                 ax=axes,
             )
+        axes.set_xlabel("flavanoids")
+        axes.set_ylabel("colour intensity")
+        axes.legend(loc="upper right", handletextpad=0.2)
+        return figure
+
+
+def _truth_picture(wine: Table, n_groups: int) -> Any:
+    shades = colours(max(n_groups, len(wine.kind_names)))
+    with style():
+        figure = new_figure(4.8, 4.2)
+        axes = dress(figure.add_subplot())
+        for k, name in enumerate(wine.kind_names):
+            own = wine.x[wine.kinds == k][:, _SHOWN]
+            axes.scatter(
+                own[:, 0],
+                own[:, 1],
+                s=13,
+                color=shades[k],
+                edgecolors="white",
+                linewidths=0.4,
+                label=f"{name}: {len(own)} wines",
+            )
+        left, right, bottom, top = limits_of(wine.x[:, _SHOWN])
+        axes.set_xlim(left, right)
+        axes.set_ylim(bottom, top)
         axes.set_xlabel("flavanoids")
         axes.set_ylabel("colour intensity")
         axes.legend(loc="upper right", handletextpad=0.2)

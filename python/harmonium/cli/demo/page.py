@@ -3,7 +3,7 @@
 from html import escape
 
 from harmonium.cli.demo.screen import likelihood_text, seconds_text
-from harmonium.cli.demo.section import Comparison, Picture, Section
+from harmonium.cli.demo.section import Comparison, Picture, Section, minus
 
 _STYLE = """
 :root {
@@ -27,7 +27,7 @@ section { margin-top: 3.2rem; padding-top: 2.2rem; border-top: 1px solid var(--l
 nav { display: flex; flex-wrap: wrap; gap: .3rem 1.2rem; margin: 1.4rem 0 0; }
 .pictures { display: grid; gap: 2rem 1.8rem; margin-top: 1.6rem; align-items: start; }
 @media (min-width: 46rem) {
-  .pictures { grid-template-columns: 1fr 1fr; }
+  .pictures { grid-template-columns: repeat(2, minmax(0, 1fr)); }
   .wide { grid-column: 1 / -1; }
 }
 figure { margin: 0; }
@@ -60,7 +60,8 @@ _COMPARISON = (
     "Where scikit-learn has the same model, both fitted the same rows, on one thread for linear "
     "algebra. Higher log-likelihood is better. Mixtures began at the same point; with tight "
     "tolerance scikit-learn goes on until an iteration gains less than 10⁻¹² nats a row "
-    "(mixtures) or 10⁻⁸ nats in all (factor analysis), without its regularisation. harmonium’s "
+    "(mixtures) or 10⁻⁸ nats in all (factor analysis), without its regularisation. With its "
+    "defaults it begins elsewhere and stops early. harmonium’s "
     "factor analysis begins at the solution of a direct method, which counts as one iteration. "
     "“Stood still”: whether the fit reached its own tolerance before its limit of iterations."
 )
@@ -151,7 +152,8 @@ def _table(section: Section) -> str:
 
 def _cells(row: tuple[str, ...], tag: str) -> str:
     return "".join(
-        f"<{tag}{' class=number' if k else ''}>{escape(cell)}</{tag}>" for k, cell in enumerate(row)
+        f"<{tag}{' class=number' if k else ''}>{escape(minus(cell))}</{tag}>"
+        for k, cell in enumerate(row)
     )
 
 
@@ -172,7 +174,7 @@ def _comparison(comparisons: list[Comparison]) -> str:
                 )
             rows.append(
                 f"<tr{' class=ours' if k == 0 else ''}>{what}<td>{escape(run.library)}</td>"
-                f"<td class=number>{likelihood_text(run)}</td>"
+                f"<td class=number>{minus(likelihood_text(run))}</td>"
                 f"<td class=number>{run.iterations}</td>"
                 f"<td>{'yes' if run.converged else 'no'}</td>"
                 f"<td class=number>{seconds_text(run)}</td></tr>"

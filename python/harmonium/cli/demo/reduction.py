@@ -3,11 +3,11 @@
 from typing import Any
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 from sklearn.decomposition import PCA
 from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 
+from harmonium.cli.demo.matching import matched_colours
 from harmonium.cli.demo.section import Picture, Section, Tell, quiet
 from harmonium.cli.demo.size import Size
 from harmonium.cli.demo.tables import Digits, digits
@@ -16,7 +16,6 @@ from harmonium.families.normal import Normal
 from harmonium.learning.fit import Fit, fit
 from harmonium.models import LinearGaussian, Mixture
 from harmonium.plotting import (
-    colours,
     components_of,
     latent_plane,
     new_figure,
@@ -28,8 +27,6 @@ from harmonium.plotting.style import dress, style
 from harmonium.validation import FloatArray
 
 _GROUPS = 10
-#: A colour for each digit.
-_SHADES = colours(_GROUPS)
 
 
 def reduction(size: Size, tell: Tell) -> tuple[Section, Fit, Digits]:
@@ -100,7 +97,7 @@ def reduction(size: Size, tell: Tell) -> tuple[Section, Fit, Digits]:
                     "digits-means",
                     "The average image of each group, how many images it holds, and which digit "
                     "most of them are.",
-                    "Ten blurred digits.",
+                    "Ten blurred digits, framed in the colours of their groups.",
                     _means_picture(best, data),
                     wide=True,
                 ),
@@ -184,7 +181,7 @@ def draw_latent(axes: Any, best: Fit, data: Digits) -> None:
     labels = shares.argmax(-1)
     places = latent_plane(best, data.x)
     _frame(axes, places)
-    shades = _matched(shares, data.digits)
+    shades = matched_colours(labels, data.digits, _GROUPS, 10)
     held = np.unique(labels)
     centres = np.stack([np.median(places[labels == k], 0) for k in held])
     for k in held:
@@ -192,14 +189,6 @@ def draw_latent(axes: Any, best: Fit, data: Digits) -> None:
         axes.scatter(own[:, 0], own[:, 1], s=7, color=shades[k], alpha=0.75, linewidths=0)
     axes.figure.draw_without_rendering()
     draw_thumbnails(axes, _expected(best, data)[held], centres, [shades[k] for k in held])
-
-
-def _matched(shares: FloatArray, truth: FloatArray) -> list[str]:
-    """A colour for each group: that of the digit in the best matching of groups and digits."""
-    labels = shares.argmax(-1)
-    table = np.zeros((_GROUPS, _GROUPS))
-    np.add.at(table, (labels, truth.astype(int)), 1)
-    return [_SHADES[digit] for digit in linear_sum_assignment(-table)[1]]
 
 
 def _frame(axes: Any, places: FloatArray) -> None:
@@ -230,7 +219,8 @@ def _truth_picture(best: Fit, data: Digits) -> Any:
 
 def _means_picture(best: Fit, data: Digits) -> Any:
     shares = posterior_shares(best, data.x)
-    labels, shades = shares.argmax(-1), _matched(shares, data.digits)
+    labels = shares.argmax(-1)
+    shades = matched_colours(labels, data.digits, _GROUPS, 10)
     images = _expected(best, data)
     counts = np.bincount(labels, minlength=_GROUPS)
     meant = [

@@ -1,5 +1,6 @@
 """What a part of the demo hands over: text, pictures, numbers, and runs side by side."""
 
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -57,6 +58,11 @@ class Section:
     numbers: dict[str, Any]
     comparisons: tuple[Comparison, ...] = ()
     table: tuple[tuple[str, ...], ...] = field(default=())
+
+
+def minus(number: str) -> str:
+    """Return a number with a minus sign for a hyphen, for whoever reads it in print."""
+    return re.sub(r"(?<![\w.])-(?=\d)", "−", number)
 
 
 @contextmanager

@@ -21,15 +21,15 @@ class Size:
         Images used (at most), restarts of reduction and clustering, latent dimensions.
     iterations : int
         Most iterations of the two larger models.
-    peer_iterations : int
-        Most iterations of scikit-learn's factor analysis.
+    peer_iterations, repeats : int
+        Most iterations of scikit-learn's factor analysis; how often fast fits are timed.
     resolution : int
         Points along the side of a picture of a density.
     dpi : int
         Dots per inch of the pictures.
     """
 
-    starts: int = 10
+    starts: int = 8
     most_groups: int = 6
     most_factors: int = 7
     folds: int = 5
@@ -40,7 +40,8 @@ class Size:
     digit_starts: int = 3
     digit_latent: int = 12
     iterations: int = 300
-    peer_iterations: int = 1000
+    peer_iterations: int = 500
+    repeats: int = 3
     resolution: int = 240
     dpi: int = 200
 

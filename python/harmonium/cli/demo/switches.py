@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from sklearn.decomposition import PCA
 
-from harmonium.cli.demo.section import Picture, Section, Tell
+from harmonium.cli.demo.section import Picture, Section, Tell, minus
 from harmonium.cli.demo.size import Size
 from harmonium.cli.demo.tables import RINGS_ENTROPY, digits, two_rings
 from harmonium.families.boltzmann import Boltzmann
@@ -52,8 +52,9 @@ def switches(size: Size, tell: Tell) -> tuple[Section, Fit, FloatArray]:
                 f"together or to exclude each other. The {2**units} combinations fill the "
                 f"plane with {2**units} soft blobs, but the model has far fewer numbers to learn "
                 f"than {2**units} free blobs would.",
-                f"Two rings, a hard shape: the model scores {-best.cross_entropy:.3f} nats per "
-                f"point; the law the points were drawn from would score {-RINGS_ENTROPY:.3f}.",
+                "Two rings, a hard shape: the model scores "
+                f"{minus(f'{-best.cross_entropy:.3f}')} nats per point; the law the points were "
+                f"drawn from would score {minus(f'{-RINGS_ENTROPY:.3f}')}.",
             ),
             pictures=(
                 Picture(
@@ -79,19 +80,19 @@ def switches(size: Size, tell: Tell) -> tuple[Section, Fit, FloatArray]:
                     _correlation_picture(unit_correlations(*unit_laws(best))),
                 ),
                 Picture(
+                    "switches-learning",
+                    "Learning is a climb with several summits: each line is another random start. "
+                    "The best is kept. Dashed: the law the points were drawn from.",
+                    "Log-likelihood per point over iterations, for many starts.",
+                    _history_picture(fits),
+                ),
+                Picture(
                     "switches-posterior",
                     "What a point says about the switches: on the left the chance that each is "
                     "on, on the right how the doubt that remains ties them together (grey: below "
                     "1 % of doubt). Of each ring, a typical point and the most ambiguous one.",
                     "Four rows of bars and correlation matrices.",
                     _posterior_picture(best, rings),
-                ),
-                Picture(
-                    "switches-learning",
-                    "Learning is a climb with several summits: each line is another random start. "
-                    "The best is kept. Dashed: the law the points were drawn from.",
-                    "Log-likelihood per point over iterations, for many starts.",
-                    _history_picture(fits),
                 ),
                 Picture(
                     "switches-digits",
@@ -256,7 +257,7 @@ def _posterior_picture(best: Fit, x: FloatArray) -> Any:
 
 def _number(value: float) -> str:
     """One decimal, with a real minus sign, and none before zero."""
-    return f"{round(float(value), 1) + 0.0:.1f}".replace("-", "−")
+    return minus(f"{round(float(value), 1) + 0.0:.1f}")
 
 
 def _history_picture(fits: list[Fit]) -> Any:
