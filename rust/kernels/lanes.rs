@@ -1,12 +1,12 @@
 //! The registers that loops run in: 512, 256 or 128 bits, chosen at run time.
 //!
-//! A loop has one body, `#[inline(always)]` and generic over [`Lanes`]; [`dispatch!`] makes
+//! A loop has one body, `#[inline(always)]` and generic over [`Lanes`]; `dispatch!` makes
 //! a function that runs it in the widest registers at hand, so one wheel serves every
 //! machine. Registers are named, not left to the optimiser, where a tile's sums must stay
 //! in them: it gives up on arrays of arrays, at a tenth of the speed.
 
 /// Some numbers in one register. Of the types with instructions beyond the baseline, only
-/// functions that [`dispatch!`] made may have values: it has asked the processor.
+/// functions that `dispatch!` made may have values: it has asked the processor.
 pub trait Lanes: Copy {
     /// How many numbers.
     const N: usize;
@@ -424,7 +424,7 @@ macro_rules! dispatch {
 pub(crate) use dispatch;
 
 /// `$check::<V>(args)?` for every kind of register that this processor has: the narrow ones
-/// too, which [`dispatch!`] would not take here.
+/// too, which `dispatch!` would not take here.
 #[cfg(test)]
 macro_rules! in_every_width {
     ($check:ident($($arg:expr),* $(,)?)) => {{

@@ -1,13 +1,13 @@
 //! The expectation pass and what it is made of: pure functions of numbers.
 //!
 //! * [`rows`]: a block of observations, one feature after another;
-//! * [`lanes`], [`simd`], [`product`]: the vectorised loops everything rests on;
+//! * `lanes`, [`simd`], [`product`]: the vectorised loops everything rests on;
 //! * [`stack`]: what can meet data (families, mixtures, linear Gaussian models);
 //! * [`latent`]: what can stand behind a linear Gaussian likelihood;
 //! * [`pass`]: threads, blocks, the order of reduction, interruption.
 
 pub mod error;
-pub mod lanes;
+mod lanes;
 pub mod latent;
 pub mod pass;
 pub mod product;

@@ -16,7 +16,7 @@ use crate::kernels::scratch::Scratch;
 use crate::kernels::stack::Stack;
 
 /// Below this many operations a pass runs on the calling thread: starting one costs ~80 µs.
-const PARALLEL_COST: f64 = 4e6;
+const PARALLEL_COST: f64 = 1e7;
 /// A pass is cut into about this many pieces.
 const PIECES: usize = 16;
 const PIECE_ROWS: usize = 512;
@@ -696,7 +696,7 @@ mod tests {
         #[test]
         fn threads_do_not_change_a_bit(
             model in normals(6..9_usize, 6..9_usize),
-            data in numbers(7001 * 8),
+            data in numbers(14_001 * 8),
             missing in any::<bool>(),
         ) {
             let stack = model.stack();

@@ -23,7 +23,7 @@ const EXP: [f64; 10] = [
 /// `e^x` without a branch, to about one unit in the last place. Below -745.2 zero, at
 /// NaN NaN; above 709 it saturates, which log-space callers never meet.
 #[inline(always)]
-pub fn exp<V: Lanes>(x: V) -> V {
+pub(crate) fn exp<V: Lanes>(x: V) -> V {
     let x = V::splat(-746.0).larger(x);
     let x = V::splat(709.0).smaller(x);
     let round = V::splat(ROUND);

@@ -51,7 +51,8 @@ def residual(prepared: Prepared, summary: LinearSummary) -> float:
     factor = law.factors[0]
     gap = factor.T @ (factor @ second @ factor.T - np.eye(n)) @ factor
     pulled = factor.T @ (factor @ moved)
-    loadings = prepared.loadings[0] @ np.linalg.cholesky(prepared.prior.matrices[0])
+    root = np.linalg.cholesky(prepared.prior.matrices[0])
+    loadings = prepared.loadings[0] @ root
     across = loadings.T @ gap @ loadings
     noise = observable._shape.variances(prepared.noise.covariances[0], n)
     left = noise * np.diagonal(gap)
@@ -61,8 +62,9 @@ def residual(prepared: Prepared, summary: LinearSummary) -> float:
         left, floor = np.full(n, left.mean()), np.full(n, floor.mean())
     # noise that is held from below is where it can be
     left = np.where(noise <= _JUST_ABOVE * floor, np.maximum(left, 0.0), left)
-    slopes = np.sqrt(noise)[:, None] * (gap @ loadings)
-    slopes /= np.sqrt(np.maximum(1.0 + np.diagonal(across), np.finfo(float).tiny))
+    slopes = np.sqrt(noise)[:, None] * (gap @ loadings @ root.T)
+    spread = np.diagonal(root @ (np.eye(len(root)) + across) @ root.T)
+    slopes /= np.sqrt(np.maximum(spread, np.finfo(float).tiny))
     parts = (loadings.T @ pulled, across, np.sqrt(noise) * pulled, left, slopes)
     return float(max(np.abs(part).max(initial=0.0) for part in parts))
 
