@@ -1,5 +1,6 @@
 """Latent variable models whose inference and learning are exact."""
 
+from harmonium.conjugate_prior import ConjugatePrior
 from harmonium.expectation import get_threads, set_threads
 from harmonium.families import (
     Bernoulli,
@@ -36,6 +37,7 @@ __all__ = [
     "Boltzmann",
     "Categorical",
     "Circle",
+    "ConjugatePrior",
     "CoMPoisson",
     "Dirichlet",
     "Exponential",
