@@ -173,4 +173,3 @@ class ConjugatePrior:
         laws = self.likelihood(z.reshape(-1, z.shape[-1]))
         x = self.observable._sample(laws, generator)
         return x.reshape(*shape, -1), z
-

@@ -17,9 +17,9 @@ from harmonium.families.categorical import Categorical
 from harmonium.families.dirichlet import Dirichlet
 from harmonium.families.exponential import Exponential
 from harmonium.families.gamma import Gamma
+from harmonium.families.geometric import Geometric
 from harmonium.families.inverse_gaussian import InverseGaussian
 from harmonium.families.negative_binomial import NegativeBinomial
-from harmonium.families.geometric import Geometric
 from harmonium.families.normal import Normal
 from harmonium.families.normal_wishart import NormalWishart
 from harmonium.families.poisson import Poisson
@@ -59,7 +59,7 @@ class Estimation(NamedTuple):
 
 
 @singledispatch
-def estimation(family: ExponentialFamily, **known: object) -> Estimation:
+def estimation(family: ExponentialFamily, **known: object) -> Estimation:  # noqa: ARG001 - of others
     """Return the conjugate prior of a family's unknown parameters, ``known`` ones by name.
 
     Raises
@@ -229,9 +229,7 @@ def _(family: VonMisesFisher, **known: object) -> Estimation:
     _refuse(family, known, "concentration")
     k = float(_positive(known["concentration"], 1, "concentration")[0])
     psi = float(family._log_partition(k * np.eye(family.n)[0]))
-    return _jointly(
-        family, VonMisesFisher(family.n), k * np.eye(family.n), np.zeros(family.n), psi
-    )
+    return _jointly(family, VonMisesFisher(family.n), k * np.eye(family.n), np.zeros(family.n), psi)
 
 
 @estimation.register
@@ -307,9 +305,7 @@ def _normal_precision(family: Normal, mean: object) -> Estimation:
         raise ValueError(f"mean: must be finite; got {centre}")
     n = family.n
     if family.covariance == "diagonal":
-        return _by_column(
-            family, Gamma(n), [[0.0, centre], [0.0, -0.5]], [-0.5, 0.5 * centre**2]
-        )
+        return _by_column(family, Gamma(n), [[0.0, centre], [0.0, -0.5]], [-0.5, 0.5 * centre**2])
     if family.covariance == "isotropic":
         interaction = np.zeros((n + 1, 2))
         interaction[:n, 1], interaction[n, 1] = centre, -0.5
