@@ -243,7 +243,9 @@ def _(family: Dirichlet, natural: FloatArray) -> list[tuple[float, RowDensity]]:
 @leaf_laws.register
 def _(family: VonMisesFisher, natural: FloatArray) -> list[tuple[float, RowDensity]]:
     direction, concentration = family.to_parameters(natural)
-    return _whole(lambda row: float(stats.vonmises_fisher(direction, float(concentration)).logpdf(row)))
+    return _whole(
+        lambda row: float(stats.vonmises_fisher(direction, float(concentration)).logpdf(row))
+    )
 
 
 def _matrix(entries: FloatArray, n: int) -> FloatArray:
