@@ -11,10 +11,11 @@ from harmonium.errors import BoundaryError, DataWarning
 from harmonium.expectation.prepared import Moments
 from harmonium.families.base import Completed, ExponentialFamily, Indices, distinct
 from harmonium.families.boltzmann_dense import Enumeration
-from harmonium.families.boltzmann_gibbs import GibbsSample, colour, gibbs
+from harmonium.families.boltzmann_gibbs import colour, gibbs
 from harmonium.families.boltzmann_tree import JunctionTree
 from harmonium.families.statistic_stack import BOUNDARY_NOTE, StatisticPrepared
 from harmonium.numerics.elimination import Edges
+from harmonium.numerics.markov_chains import GibbsSample
 from harmonium.validation import (
     FloatArray,
     as_count,
@@ -111,6 +112,11 @@ class Boltzmann(ExponentialFamily):
     def n_features(self) -> int:
         """Columns of an observation: n."""
         return self.n
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """Each unit is 0 or 1."""
+        return (2,) * self.n
 
     @property
     def location(self) -> Indices:
