@@ -207,6 +207,8 @@ class Boltzmann(ExponentialFamily):
     def _sample(self, natural: FloatArray, rng: np.random.Generator) -> FloatArray:
         states = np.empty((*natural.shape[:-1], self.n))
         few = distinct(natural)
+        if few.shape == natural.shape and natural.size:
+            return self._exact.sample_each(self._flat(natural), rng).reshape(states.shape)
         for place in np.ndindex(few.shape[:-1]):
             # the axes along which a point only repeats
             rows = tuple(

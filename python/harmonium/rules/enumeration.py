@@ -6,7 +6,7 @@ here raises NotConjugatedError where neither side has at most 2**25 states.
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import logsumexp
@@ -123,21 +123,54 @@ def sample(
     A batch axis of ``natural`` is as long as that of ``shape``, or one where points repeat.
     """
     batch = natural.shape[:-1]
+    if batch == shape:
+        flat = natural.reshape(-1, natural.shape[-1])
+        return _sample_each(pair, flat, rng).reshape(*shape, -1)
     out = np.empty((*shape, pair.observable.n_features + pair.latent.n_features))
     for place in np.ndindex(*batch):
         rows = tuple(slice(None) if n == 1 else at for at, n in zip(place, batch, strict=True))
         wanted = out[rows].shape
-        drawn = _sample_one(pair, natural[place], int(np.prod(wanted[:-1])), rng)
-        out[rows] = drawn.reshape(wanted)
+        many = int(np.prod(wanted[:-1]))
+        # one table of probabilities serves all draws of a point
+        cumulative = np.exp(log_probabilities(pair, natural[place])).cumsum()
+        uniform = rng.random(many) * cumulative[-1]
+        numbers = np.searchsorted(cumulative, uniform, side="right")
+        point = np.broadcast_to(natural[place], (many, natural.shape[-1]))
+        out[rows] = _given_states(pair, point, numbers, rng).reshape(wanted)
     return out
 
 
-def _sample_one(pair: Pair, natural: FloatArray, n: int, rng: np.random.Generator) -> FloatArray:
+def _sample_each(pair: Pair, natural: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """One draw of each point (count, dimension): the first state whose cumulated share passes."""
+    n = pair.sides(pair.split(natural))[0].family.n_states
+    assert n is not None
+    check_memory(24 * n, "the table of states' probabilities")
+    step = max(1, _BLOCK // n)
+    numbers = np.empty(len(natural), dtype=np.intp)
+    for start in range(0, len(natural), step):
+        points = natural[start : start + step]
+        logs = np.empty((len(points), n))
+        for rows, states, block in blocks(pair, points):
+            logs[rows, states] = block.log_weights
+        cumulative = np.exp(logs - logs.max(-1, keepdims=True)).cumsum(-1)
+        uniform = rng.random((len(points), 1)) * cumulative[:, -1:]
+        numbers[start : start + step] = (uniform >= cumulative).sum(-1)
+    return _given_states(pair, natural, numbers, rng)
+
+
+def _given_states(
+    pair: Pair,
+    natural: FloatArray,
+    numbers: np.ndarray[Any, np.dtype[np.intp]],
+    rng: np.random.Generator,
+) -> FloatArray:
+    """Rows (n, columns) of the enumerated side's states by number, and draws of the other given them."""
     side, other, matrix = pair.sides(pair.split(natural))
-    cumulative = np.exp(log_probabilities(pair, natural)).cumsum()
-    drawn = np.searchsorted(cumulative, rng.random(n) * cumulative[-1], side="right")
-    states = side.family._states(np.minimum(drawn, len(cumulative) - 1))
-    given = np.repeat(other.natural[None], n, 0)
-    given[:, other.at] += side.family._statistic(states)[:, side.at] @ matrix.T
+    assert side.family.n_states is not None
+    # a uniform number may round up to the whole
+    states = side.family._states(np.minimum(numbers, side.family.n_states - 1))
+    met = side.family._statistic(states)[:, side.at]
+    given = np.array(other.natural)
+    given[:, other.at] += np.einsum("nij,nj->ni", matrix, met)
     others = other.family._sample(given, rng)
     return np.concatenate([others, states] if pair.sums_latent else [states, others], -1)

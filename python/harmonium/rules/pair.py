@@ -115,22 +115,30 @@ def _leaves(target: Side, partner: Side, matrix: FloatArray) -> tuple[Any, str] 
         broken = _leaves_joint(target, partner, matrix, joint)
         if broken is not None:
             return broken
-    for low, sign in ((False, 1.0), (True, -1.0)):
-        ends = -lower if low else upper
-        for place in np.flatnonzero(np.isfinite(ends)):
-            own = sign * target.natural[..., place]
-            met = np.flatnonzero(target.at == place)
-            direction = np.zeros((*matrix.shape[:-2], partner.family.dimension))
-            if len(met):
-                direction[..., partner.at] = sign * matrix[..., met[0], :]
-            mask = own + furthest(partner.family, direction) >= ends[place]
-            if np.any(mask):
-                words = "above" if low else "below"
-                return mask, (
-                    f"natural parameter {place} of {target.family!r} must stay {words} "
-                    f"{sign * ends[place]:g}"
-                )
+    for ends, sign, words in ((upper, 1.0, "below"), (-lower, -1.0, "above")):
+        reached = _reached(target, partner, matrix, sign, np.isfinite(ends))
+        broken_at = np.isfinite(ends) & (reached >= ends)
+        if broken_at.any():
+            place = int(np.argwhere(broken_at)[0][-1])
+            return broken_at.any(-1), (
+                f"natural parameter {place} of {target.family!r} must stay {words} "
+                f"{sign * ends[place]:g}"
+            )
     return None
+
+
+def _reached(
+    target: Side, partner: Side, matrix: FloatArray, sign: float, asked: Any
+) -> FloatArray:
+    """Suprema of the target's parameters, times ``sign``, over all states of the partner."""
+    batch = np.broadcast_shapes(target.natural.shape[:-1], matrix.shape[:-2])
+    out = np.array(np.broadcast_to(sign * target.natural, (*batch, target.family.dimension)))
+    met = np.flatnonzero(asked[target.at])
+    if len(met):
+        direction = np.zeros((*matrix.shape[:-2], len(met), partner.family.dimension))
+        direction[..., partner.at] = sign * matrix[..., met, :]
+        out[..., target.at[met]] += furthest(partner.family, direction)
+    return out
 
 
 def _leaves_joint(
