@@ -26,7 +26,9 @@ def some_matrix(model: Any, rng: np.random.Generator) -> FloatArray:
 def reach(space: Space, free: FloatArray, direction: FloatArray) -> float:
     """A step of a fraction of the way out of the domain."""
     step = 1e-3
-    while space.outside(np.stack([free + 32 * step * direction, free - 32 * step * direction])).any():
+    while space.outside(
+        np.stack([free + 32 * step * direction, free - 32 * step * direction])
+    ).any():
         step /= 4
     return step
 
