@@ -92,6 +92,10 @@ class Harmonium(ExponentialFamily):
     def _columns(self) -> Indices:
         return self._interaction.columns
 
+    def _entries(self) -> tuple[Indices, Indices]:
+        """Where the blocks' entries lie in the interaction matrix: rows, columns."""
+        return self._interaction.places
+
     @cached_property
     def dimension(self) -> int:
         """Length of natural and mean vectors."""

@@ -32,6 +32,8 @@ class InteractionShape:
         ]
         self._i = np.concatenate([place[0].ravel() for place in places])
         self._j = np.concatenate([place[1].ravel() for place in places])
+        #: Rows and columns of the entries in the matrix.
+        self.places = (self._i, self._j)
         #: How many entries the blocks have.
         self.size = len(self._i)
 
