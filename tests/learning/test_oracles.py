@@ -45,7 +45,7 @@ class TestEveryModel:
         x = rows_of(model, point, 12, case.rng(2))
         weights = None
         if kind != "complete":
-            x = with_missing(x, 0.2, case.rng(3))
+            x = case.with_missing(x, 0.2, case.rng(3))
             weights = case.rng(4).gamma(2.0, size=len(x))
         source = ArraySource(x, weights)
         oracle = MonteCarlo(space, case.rng(9), 1, 3)

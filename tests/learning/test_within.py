@@ -34,7 +34,7 @@ def test_held_parts_stay_and_the_rest_climbs(case: HarmoniumCase, name: str) -> 
     model, initial = case.model, case.point(2)
     if len(part_of(model, name).entries) == model.dimension:
         return
-    x = with_missing(case.rows(1, 80), 0.1, case.rng(3))
+    x = case.with_missing(case.rows(1, 80), 0.1, case.rng(3))
     found = fit(model, x, initial=initial, fix=name, max_iter=4, warn=False)
     assert_falling(found)
     assert_close(part(model, found.natural, name), part(model, initial, name), 1e-8)
