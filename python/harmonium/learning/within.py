@@ -73,9 +73,9 @@ class WorkWithin(Work):
         floor = np.sqrt(np.finfo(float).eps) * max(1.0, float(spread.max(initial=0.0)))
         return float((np.abs(gradient) / np.maximum(spread, floor)).max(initial=0.0))
 
-    def coordinates(self, step: Step) -> FloatArray:
+    def coordinates_of(self, prepared: Prepared) -> FloatArray:
         """Return the free coordinates."""
-        return self._space.free(step.prepared.natural[0])
+        return self._space.free(prepared.natural[0])
 
     def at(self, step: Step, coordinates: FloatArray) -> Prepared:
         """Return the point at other free coordinates; ValueError outside the domain."""
