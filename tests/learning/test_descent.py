@@ -31,10 +31,10 @@ def clusters(n: int = 60, seed: int = 0) -> FloatArray:
 class TestEveryModel:
     @pytest.mark.parametrize("method", EXACT)
     def test_quasi_newton_climbs(self, case: HarmoniumCase, method: Any) -> None:
-        x = with_missing(case.rows(1, 60), 0.1, case.rng(3))
+        x = with_missing(case.rows(1, 30), 0.1, case.rng(3))
         initial = case.point(2)
         found = fit(
-            case.model, x, method, initial=initial, optimiser="L-BFGS", steps=6, max_iter=2,
+            case.model, x, method, initial=initial, optimiser="L-BFGS", steps=3, max_iter=2,
             warn=False,
         )  # fmt: skip
         assert (np.diff(found.history) <= 1e-10 * np.abs(found.history[1:])).all()
@@ -82,7 +82,7 @@ class TestOptimum:
         model, x, initial, best = self.problem()
         found = fit(
             model, x, method, initial=initial, fix="likelihood", optimiser=optimiser,
-            steps=300, max_iter=50, tol=1e-5,
+            steps=200, max_iter=60, tol=1e-5,
         )  # fmt: skip
         assert found.converged
         assert abs(found.cross_entropy - best) < 1e-9

@@ -14,7 +14,7 @@ from laws.random_points import random_point, rows_of, with_missing
 
 #: Chance that an unbiased estimator fails a test.
 FALSE_ALARM = 1e-6
-REPLICATES = 60
+REPLICATES = 30
 
 
 def assert_unbiased(replicates: FloatArray, exact: FloatArray) -> None:

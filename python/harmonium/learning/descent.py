@@ -80,7 +80,8 @@ class _Questions:
     def held(self, step: Step) -> tuple[Slope | None, Callable[[FloatArray], FloatArray]]:
         """Ask of the M-step: the posteriors are those of a step."""
         if self._is_exact:
-            surrogate = self._work.surrogate(step.prepared.mean(step.sums)[0])
+            mean = step.prepared.mean(step.sums)[0]
+            surrogate = self._work.surrogate(mean, step.prepared.natural[0])
             return surrogate.slope, surrogate.gradient
         natural = step.prepared.natural[0]
         return None, lambda free: self._sampled(free, natural)
