@@ -7,6 +7,7 @@ import pytest
 
 from harmonium import CoMPoisson, LinearGaussian, Mixture, Normal, Poisson, VonMises
 from harmonium.errors import ConvergenceWarning
+from harmonium.expectation import FunctionSource
 from harmonium.learning import Adam, Fit, GradientDescent, Momentum, fit
 from harmonium.validation import FloatArray
 from laws.harmonium_cases import HarmoniumCase, every_model
@@ -234,3 +235,15 @@ class TestOptions:
         exact = fit(model, x, max_iter=5000)
         found = fit(model, x, "CE-GD", optimiser="L-BFGS", max_iter=200)
         assert abs(found.cross_entropy - exact.cross_entropy) < 1e-9
+
+    @pytest.mark.parametrize("method", [*EXACT, *SAMPLED])
+    def test_block_sources_are_tables(self, method: Any) -> None:
+        x = np.random.default_rng(2).normal(size=(70, 2))
+        weights = np.random.default_rng(3).gamma(2.0, size=70)
+        source = FunctionSource(
+            lambda: ((x[i : i + 9], weights[i : i + 9]) for i in range(0, 70, 9)), 2
+        )
+        model = Mixture(Normal(2), 2)
+        options: Any = {"seed": 0, "batch_size": 16, "steps": 6, "max_iter": 2, "warn": False}
+        table = fit(model, x, method, weights=weights, **options)
+        assert same(fit(model, source, method, **options), table)
