@@ -63,7 +63,7 @@ def _start(
     least_noise: float,
 ) -> Prepared:
     """As :func:`start`, with noise variances of at least this share of their columns'."""
-    filled = Sample(_fill(sample), sample.weights)
+    filled = Sample(_fill(family, sample), sample.weights)
     if isinstance(family, Harmonium):
         if isinstance(family.rule, MixtureRule):
             return _start_mixture(family, filled, rng, sharing)
@@ -134,16 +134,30 @@ def _variance(x: FloatArray, weights: FloatArray) -> FloatArray:
     return np.asarray(np.average((x - centre) ** 2, axis=0, weights=weights))
 
 
-def _fill(sample: Sample) -> FloatArray:
-    """Missing values at the median of those observed in their column: a value that occurs."""
+def _fill(family: ExponentialFamily, sample: Sample) -> FloatArray:
+    """Missing values at what occurs: the median of those observed in their column.
+
+    Where the columns of a row go together, the row observed that is nearest to all medians.
+    """
     missing = np.isnan(sample.x)
     if not missing.any():
         return sample.x
+    while isinstance(family, Harmonium):
+        family = family.observable
+    if isinstance(family, Product):
+        parts = zip(family.parts, family.split_columns(sample.x), strict=True)
+        return np.concatenate([_fill(part, Sample(x, sample.weights)) for part, x in parts], -1)
     out = sample.x.copy()
+    medians = np.zeros(out.shape[1])
     for f in np.flatnonzero(missing.any(0)):
         seen = ~missing[:, f]
-        median = quantiles(out[seen, f], sample.weights[seen], (0.5,))[0] if seen.any() else 0.0
-        out[missing[:, f], f] = median
+        if seen.any():
+            medians[f] = quantiles(out[seen, f], sample.weights[seen], (0.5,))[0]
+        out[missing[:, f], f] = medians[f]
+    known = np.flatnonzero(~missing.any(-1))
+    if not family.has_marginals and len(known):
+        nearest = known[((out[known] - medians) ** 2).sum(-1).argmin()]
+        out[missing.any(-1)] = out[nearest]
     return out
 
 
@@ -162,19 +176,16 @@ def _start_mixture(
     if isinstance(observable, Harmonium):
         components = _start_deep_components(observable, sample, shares, rng, sharing)
     else:
-        components = _start_components(observable, sample, shares)
+        tied = rule.shared == "shape"
+        components = _start_components(observable, sample, shares, tied)
     rows = rule._rows(observable)
-    if len(rows) < observable.dimension:
-        assert isinstance(components, NormalPrepared)
-        sums = components.accumulate(sample.x, shares * sample.weights[:, None])
-        components = components.maximise_tied(sums, set())
     mass = sample.weights @ shares
     weights = mass / mass.sum() * 0.99 + 0.01 / k
     return MixturePrepared(observable, np.log(weights)[None], components, rows)
 
 
 def _start_components(
-    observable: ExponentialFamily, sample: Sample, shares: FloatArray
+    observable: ExponentialFamily, sample: Sample, shares: FloatArray, tied: bool
 ) -> Prepared:
     """Components at the law of their rows, blended with that of all rows by a few rows' weight.
 
@@ -187,15 +198,17 @@ def _start_components(
     relative = sample.weights / sample.weights.max()
     rows = relative.sum() ** 2 / (relative**2).sum()
     share = min((1.0 + observable.n_features) / rows, 0.1)
-    return _blended(stack, sample.x, shares * sample.weights[:, None], share)
+    return _blended(stack, sample.x, shares * sample.weights[:, None], share, tied)
 
 
-def _blended(stack: Prepared, x: FloatArray, weights: FloatArray, share: float) -> Prepared:
-    """The members fitted to their rows and to this share of everyone's."""
+def _blended(
+    stack: Prepared, x: FloatArray, weights: FloatArray, share: float, tied: bool
+) -> Prepared:
+    """The members fitted to their rows and to this share of everyone's, with one shape if tied."""
     if isinstance(stack, ProductPrepared):
         ends = np.cumsum([part.n_observed for part in stack.parts])[:-1]
         columns = zip(stack.parts, np.split(x, ends, axis=1), strict=True)
-        return ProductPrepared([_blended(part, own, weights, share) for part, own in columns])
+        return ProductPrepared([_blended(part, own, weights, share, tied) for part, own in columns])
     sums = stack.accumulate(x, weights)
     if isinstance(stack, NormalPrepared):
         stack = stack.maximise(sums, set())
@@ -204,7 +217,10 @@ def _blended(stack: Prepared, x: FloatArray, weights: FloatArray, share: float) 
     else:
         every = np.broadcast_to(weights.sum(-1, keepdims=True), weights.shape)
         everything = stack.accumulate(x, every)
-    return stack.maximise(sums + share * everything, set())
+    blended = sums + share * everything
+    return (
+        stack.maximise_tied(blended, stack.count, set()) if tied else stack.maximise(blended, set())
+    )
 
 
 def _start_deep_components(

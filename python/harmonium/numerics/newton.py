@@ -26,14 +26,16 @@ def match_mean(
     tolerance: float = 1e-13,
     max_iter: int = 200,
     largest: float = np.inf,
+    scale: FloatArray | None = None,
 ) -> FloatArray:
     """Return the natural parameter at which the forward mapping equals ``mean``.
 
     Damped Newton on the convex dual ``psi(theta) - mean . theta``, each step halved until it
     decreases (Armijo), the Hessian loaded where it is numerically singular. ``oracle`` gives the
     log-partition function, its gradient and its Hessian. Stops at a gradient below
-    ``tolerance`` relative to the mean's scale, where rounding allows no progress, or once a
-    parameter passes ``largest``: a mean outside the domain sends them to infinity.
+    ``tolerance`` relative to the mean (or to ``scale``, where larger: a mean that is zero by
+    symmetry is never met relatively), where rounding allows no progress, or once a parameter
+    passes ``largest``: a mean outside the domain sends them to infinity.
     """
 
     def step_of(_: FloatArray, point: Any) -> FloatArray:
@@ -43,7 +45,8 @@ def match_mean(
         value, gradient, hessian = oracle(natural)
         return value - float(natural @ mean), gradient - mean, hessian
 
-    return _descend(dual, step_of, start, _bound(mean, tolerance), max_iter, largest)
+    size = np.abs(mean) if scale is None else np.maximum(np.abs(mean), scale)
+    return _descend(dual, step_of, start, _bound(size, tolerance), max_iter, largest)
 
 
 def match_mean_by_products(
