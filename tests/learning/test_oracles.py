@@ -10,11 +10,11 @@ from harmonium.learning.oracles import Exact, MonteCarlo, with_latents
 from harmonium.learning.space import Space
 from harmonium.validation import FloatArray
 from laws.harmonium_cases import HarmoniumCase, every_model
-from laws.random_points import random_point, rows_of, with_missing
+from laws.random_points import random_point, rows_of
 
 #: Chance that an unbiased estimator fails a test.
 FALSE_ALARM = 1e-6
-REPLICATES = 60
+REPLICATES = 30
 
 
 def assert_unbiased(replicates: FloatArray, exact: FloatArray) -> None:
