@@ -25,7 +25,7 @@ from harmonium.learning.standardisation import Sample, quantiles
 from harmonium.learning.starting_views import is_linear, linear_views
 from harmonium.models import LinearGaussian
 from harmonium.rules.linear import LinearRule
-from harmonium.rules.linear_stack import NOISE_FLOOR, LinearPrepared
+from harmonium.rules.linear_stack import NATURAL_NOISE_FLOOR, NOISE_FLOOR, LinearPrepared
 from harmonium.rules.mixture import MixtureRule
 from harmonium.rules.mixture_stack import MixturePrepared
 from harmonium.rules.views import ViewsRule
@@ -75,6 +75,7 @@ def _start(
             return _start_linear(family, filled, rng, sharing, least_noise)
         if isinstance(rule, ViewsRule) and is_linear(rule):
             whole = LinearGaussian(Normal(family.n_observed, "diagonal"), family.latent)
+            least_noise = max(least_noise, NATURAL_NOISE_FLOOR**2)
             started = _start_linear(whole, filled, rng, sharing, least_noise)
             return linear_views(family, started)
         raise ValueError(f"initial: no starting point is known for {family!r}; give one")
