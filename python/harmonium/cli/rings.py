@@ -51,7 +51,7 @@ class Rings:
         r = np.asarray(distance)[:, None]
         shares = np.array(self.counts) / sum(self.counts)
         logs = -((r - radii) ** 2) / (2 * variance) + np.log(i0e(r * radii / variance))
-        return np.asarray(logsumexp(logs, -1, b=shares)) - np.log(2 * np.pi * variance)
+        return np.asarray(logsumexp(logs, -1, b=shares) - np.log(2 * np.pi * variance))
 
     def entropy(self) -> float:
         """Return the entropy in nats of rings of uniform angle, by quadrature over the radius.
@@ -62,7 +62,7 @@ class Rings:
 
         def integrand(r: float) -> float:
             log_density = float(self._log_density(np.array([r]))[0])
-            return -2 * np.pi * r * np.exp(log_density) * log_density
+            return float(-2 * np.pi * r * np.exp(log_density) * log_density)
 
         farthest = max(self.radii) + 12 * self.noise
         return float(quad(integrand, 0, farthest, points=self.radii, epsabs=1e-12, limit=400)[0])

@@ -1,0 +1,48 @@
+"""Which figures there are, and where each is made."""
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from harmonium.cli.gallery.exhibit import Conditions, Exhibit
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A figure: its number in the paper, its name, what it shows, and the module that makes it."""
+
+    number: int
+    name: str
+    summary: str
+
+    @property
+    def stem(self) -> str:
+        """The name of its files, without ending."""
+        return f"fig{self.number:02d}-{self.name}"
+
+    @property
+    def make(self) -> Callable[[Conditions], Exhibit]:
+        """The function that makes it, imported now: a list of figures need not wait for all."""
+        module = importlib.import_module(
+            f"harmonium.cli.gallery.{self.name.replace('-', '_')}",
+        )
+        function: Callable[[Conditions], Exhibit] = module.exhibit
+        return function
+
+
+FIGURES = (Entry(2, "mixture-of-normals", "three normals, their weights, and three posteriors"),)
+
+
+def find(text: str) -> Entry:
+    """Return the figure of a name or a number.
+
+    Raises
+    ------
+    ValueError
+        Where there is none.
+    """
+    for entry in FIGURES:
+        if text in (entry.name, entry.stem, str(entry.number)):
+            return entry
+    known = ", ".join(f"{entry.number} ({entry.name})" for entry in FIGURES)
+    raise ValueError(f"one of the figures {known}; got {text!r}")
