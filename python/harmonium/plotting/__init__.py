@@ -16,6 +16,7 @@ from harmonium.plotting.ellipses import plot_ellipses
 from harmonium.plotting.history import plot_history
 from harmonium.plotting.latent import plot_latent
 from harmonium.plotting.loadings import plot_loadings
+from harmonium.plotting.moments import plot_moments
 from harmonium.plotting.panels import panels
 from harmonium.plotting.points import plot_points
 from harmonium.plotting.posteriors import latent_plane, posterior_shares
@@ -37,6 +38,7 @@ __all__ = [
     "plot_history",
     "plot_latent",
     "plot_loadings",
+    "plot_moments",
     "plot_points",
     "plot_simplex",
     "plot_simplex_density",

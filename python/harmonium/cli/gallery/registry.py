@@ -30,7 +30,10 @@ class Entry:
         return function
 
 
-FIGURES = (Entry(2, "mixture-of-normals", "three normals, their weights, and three posteriors"),)
+FIGURES = (
+    Entry(2, "mixture-of-normals", "three normals, their weights, and three posteriors"),
+    Entry(3, "gaussian-boltzmann", "six binary neurons behind two rings"),
+)
 
 
 def find(text: str) -> Entry:
