@@ -53,7 +53,7 @@ class Size:
     iterations: int
 
 
-QUICK, FULL = Size(4, 0, 250), Size(30, 30, 1000)
+QUICK, FULL = Size(3, 0, 200), Size(30, 30, 1000)
 
 
 def exhibit(conditions: Conditions) -> Exhibit:
@@ -174,16 +174,15 @@ def _fits(x: FloatArray, size: Size, conditions: Conditions) -> dict[str, list[F
         for k in range(n):
             conditions.tell(f"Gaussian–Boltzmann: start {k + 1} of {n}, {kind}")
             rng = conditions.rng(3, 2, k)
-            start = {"initial": paper_start(rng)} if kind == "the paper's starts" else {}
             done.append(
                 fit(
                     MODEL,
                     x,
+                    initial=paper_start(rng) if kind == "the paper's starts" else None,
                     seed=rng,
                     accelerate=True,
                     max_iter=size.iterations,
                     warn=False,
-                    **start,
                 )
             )
         return done
@@ -202,12 +201,13 @@ class _Enumerated:
         self._law = (self._states, log_prior, mean, loadings, noise)
 
     def log_density(self, x: FloatArray) -> FloatArray:
-        return np.asarray(logsumexp(joint_log_densities(x, *self._law), -1))
+        logs: FloatArray = logsumexp(joint_log_densities(x, *self._law), -1)
+        return logs
 
     def moments(self, x: FloatArray) -> FloatArray:
         joint = joint_log_densities(x, *self._law)
         shares = np.exp(joint - logsumexp(joint, -1, keepdims=True))
-        return np.einsum("ns,si,sj->nij", shares, self._states, self._states)
+        return np.asarray(np.einsum("ns,si,sj->nij", shares, self._states, self._states))
 
 
 def _moments(fitted: Fit, x: FloatArray) -> FloatArray:
@@ -225,7 +225,7 @@ def _against_law(fitted: Fit) -> float:
 
 
 def _by_monte_carlo(rng: np.random.Generator) -> dict[str, float]:
-    scores = np.concatenate([-RINGS.log_density(RINGS.sample(rng)) for _ in range(50)])
+    scores = np.concatenate([-RINGS.log_density(RINGS.sample(rng)) for _ in range(20)])
     return {
         "entropy": float(scores.mean()),
         "standard_error": float(scores.std()) / np.sqrt(len(scores)),
@@ -270,7 +270,10 @@ def _draw_points(ax: "Axes", best: Fit, x: FloatArray) -> None:
     centres = mean + loadings.T
     plot_ellipses(centres, np.repeat(noise[None], UNITS, 0), radii=(1.0,), ax=ax)
     for k, (centre, shade) in enumerate(zip(centres, colours(UNITS), strict=True)):
-        ax.text(*centre, str(k + 1), color=shade, fontsize=8, ha="center", va="center", zorder=5)
+        across, upward = centre
+        ax.text(
+            across, upward, str(k + 1), color=shade, fontsize=8, ha="center", va="center", zorder=5
+        )
     ax.set_xlim(*_WINDOW[0])
     ax.set_ylim(*_WINDOW[1])
     ax.set_aspect("equal")

@@ -208,9 +208,15 @@ def _log_density(law: Clusters, x: FloatArray) -> FloatArray:
     return np.asarray(np.log(np.sum(parts, 0)))
 
 
-def _fit(x: FloatArray, conditions: Conditions, what: str, **start: object) -> Fit:
+def _fit(
+    x: FloatArray,
+    conditions: Conditions,
+    what: str,
+    initial: FloatArray | None = None,
+    seed: object = None,
+) -> Fit:
     conditions.tell(f"hierarchical mixture: {what}")
-    return fit(MODEL, x, max_iter=ITERATIONS, warn=False, **start)  # type: ignore[arg-type]
+    return fit(MODEL, x, initial=initial, seed=seed, max_iter=ITERATIONS, warn=False)
 
 
 def _entropy() -> float:
@@ -262,10 +268,11 @@ def _figure(
             gridspec_kw={"height_ratios": (1.4, 1)},
         )
         axes["a"].scatter(x[:, 0], x[:, 1], s=5, color=BRIGHT[0], alpha=0.6, linewidths=0)
-        for way, shade in (((0.0, np.sqrt(NOISE[1])), SOFT_INK), (_widest(x), BRIGHT[1])):
+        law = np.array([0.0, np.sqrt(NOISE[1])])
+        for (across, upward), shade in ((law, SOFT_INK), (_widest(x), BRIGHT[1])):
             axes["a"].annotate(
                 "",
-                2 * np.asarray(way),
+                (2 * across, 2 * upward),
                 xytext=(0, 0),
                 arrowprops={"arrowstyle": "-|>", "color": shade, "lw": 2, "shrinkA": 0},
                 zorder=5,
