@@ -24,7 +24,8 @@ from harmonium.families import (
     Wishart,
 )
 from harmonium.harmonium import Harmonium
-from harmonium.models import LinearGaussian, Mixture
+from harmonium.models import LinearGaussian, Mixture, PopulationCode, Views
+from harmonium.rules import Circle, Grid
 
 __version__ = "0.1.0"
 
@@ -34,12 +35,14 @@ __all__ = [
     "Binomial",
     "Boltzmann",
     "Categorical",
+    "Circle",
     "CoMPoisson",
     "Dirichlet",
     "Exponential",
     "ExponentialFamily",
     "Gamma",
     "Geometric",
+    "Grid",
     "Harmonium",
     "InverseGaussian",
     "LinearGaussian",
@@ -48,7 +51,9 @@ __all__ = [
     "Normal",
     "NormalWishart",
     "Poisson",
+    "PopulationCode",
     "Product",
+    "Views",
     "VonMises",
     "VonMisesFisher",
     "Wishart",

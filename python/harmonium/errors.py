@@ -23,3 +23,7 @@ class ConvergenceWarning(HarmoniumWarning):
 
 class DataWarning(HarmoniumWarning):
     """The data are usable but suspicious: the message says why and what to do."""
+
+
+class RegionWarning(HarmoniumWarning):
+    """A latent has probability outside the region, or between the points, of an integral over it."""

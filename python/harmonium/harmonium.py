@@ -16,7 +16,9 @@ from harmonium.families.base import (
     Indices,
     distinct,
 )
-from harmonium.rules.base import Block, Conjugation, ConjugationRule, add_leading
+from harmonium.rules.base import ConjugationRule, add_leading
+from harmonium.rules.interaction import Block, InteractionShape
+from harmonium.rules.likelihood import Conjugation
 from harmonium.validation import FloatArray, as_floats, as_table
 
 
@@ -63,33 +65,21 @@ class Harmonium(ExponentialFamily):
         return self.rule.blocks(self.observable, self.latent)
 
     @cached_property
+    def _interaction(self) -> InteractionShape:
+        return InteractionShape(self.blocks)
+
+    @property
     def _rows(self) -> Indices:
-        return np.unique(np.concatenate([block.rows for block in self.blocks]))
+        return self._interaction.rows
 
-    @cached_property
+    @property
     def _columns(self) -> Indices:
-        return np.unique(np.concatenate([block.columns for block in self.blocks]))
-
-    def _entries(self) -> tuple[Indices, Indices]:
-        """Where the blocks' entries lie in the interaction matrix: rows, columns."""
-        places = [
-            np.meshgrid(
-                np.searchsorted(self._rows, block.rows),
-                np.searchsorted(self._columns, block.columns),
-                indexing="ij",
-            )
-            for block in self.blocks
-        ]
-        return (
-            np.concatenate([p[0].ravel() for p in places]),
-            np.concatenate([p[1].ravel() for p in places]),
-        )
+        return self._interaction.columns
 
     @cached_property
     def dimension(self) -> int:
         """Length of natural and mean vectors."""
-        interaction = sum(len(block.rows) * len(block.columns) for block in self.blocks)
-        return self.observable.dimension + self.latent.dimension + interaction
+        return self.observable.dimension + self.latent.dimension + self._interaction.size
 
     @property
     def n_features(self) -> int:
@@ -118,10 +108,7 @@ class Harmonium(ExponentialFamily):
     def _split(self, vector: FloatArray) -> Parts:
         a = self.observable.dimension
         b = a + self.latent.dimension
-        i, j = self._entries()
-        matrix = np.zeros((*vector.shape[:-1], len(self._rows), len(self._columns)))
-        matrix[..., i, j] = vector[..., b:]
-        return Parts(vector[..., :a], vector[..., a:b], matrix)
+        return Parts(vector[..., :a], vector[..., a:b], self._interaction.matrix(vector[..., b:]))
 
     def join(self, observable: object, latent: object, interaction: object) -> FloatArray:
         """Return the vector (..., dimension) of three parts."""
@@ -134,8 +121,7 @@ class Harmonium(ExponentialFamily):
     def _join(
         self, observable: FloatArray, latent: FloatArray, interaction: FloatArray
     ) -> FloatArray:
-        i, j = self._entries()
-        parts = (observable, latent, interaction[..., i, j])
+        parts = (observable, latent, self._interaction.entries(interaction))
         batch = np.broadcast_shapes(*(p.shape[:-1] for p in parts))
         return np.concatenate([np.broadcast_to(p, (*batch, p.shape[-1])) for p in parts], -1)
 

@@ -145,6 +145,14 @@ class Prepared(ABC):
     ) -> FloatArray:
         """Return one observation of each member named, latent columns included: (n, columns)."""
 
+    def sums_of(self, weights: FloatArray, totals: FloatArray) -> FloatArray:
+        """Return the (count, size) sums whose :meth:`mean` times weights (count,) is ``totals``.
+
+        From mean coordinates (count, dimension), summed over rows: what a prior is given where its
+        posteriors are worked out in natural coordinates.
+        """
+        raise ValueError(f"{type(self).__name__} takes no sums in mean coordinates")
+
     def weights(self, sums: FloatArray) -> FloatArray:
         """Return the (count,) total weights in the sums."""
         return sums[:, 0]

@@ -35,6 +35,9 @@ class NormalFamily(Protocol):
     @property
     def _shape(self) -> "Shape": ...
     def _from_mean_and_covariance(self, mean: FloatArray, covariance: FloatArray) -> FloatArray: ...
+    def location_moments(self, mean: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """First and second moments as matrices, of mean parameters."""
+
     def pack_moments(self, first: FloatArray, second: FloatArray) -> FloatArray:
         """Mean parameters of first and second moments."""
 
@@ -305,6 +308,16 @@ class NormalPrepared(Prepared):
         shape, n = self.family._shape, self.family.n
         second = shape.matrices(fitted[1], n) + outer(fitted[0], fitted[0])
         return self.family.pack_moments(fitted[0], second)
+
+    def sums_of(self, weights: FloatArray, totals: FloatArray) -> FloatArray:
+        """Return the sums about the means of totals (count, dimension) about the origin."""
+        first, second = self.family.location_moments(totals)
+        weight = weights[:, None]
+        across = outer(first, self.means)
+        second = second - across - across.swapaxes(-1, -2)
+        second += weight[..., None] * outer(self.means, self.means)
+        moments = self.family.pack_moments(first - weight * self.means, second)
+        return np.concatenate([weight, moments], -1)
 
     def central(self, sums: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Average means and covariances of the sums; the model's own where there is no weight."""

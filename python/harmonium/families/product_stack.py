@@ -78,6 +78,12 @@ class ProductPrepared(Prepared):
         """Return the parts' average expectations."""
         return np.concatenate([part.mean(own) for part, own in self._split(sums)], -1)
 
+    def sums_of(self, weights: FloatArray, totals: FloatArray) -> FloatArray:
+        """Return the parts' sums of the parts' totals."""
+        own = _slices([part.natural.shape[-1] for part in self.parts])
+        pairs = zip(self.parts, own, strict=True)
+        return np.concatenate([part.sums_of(weights, totals[:, at]) for part, at in pairs], -1)
+
     def residual(self, sums: FloatArray) -> float:
         """Return the parts' largest."""
         return max(part.residual(own) for part, own in self._split(sums))

@@ -104,6 +104,10 @@ class StatisticPrepared(Prepared):
             self.family._to_mean(self._natural),
         )
 
+    def sums_of(self, weights: FloatArray, totals: FloatArray) -> FloatArray:
+        """Return the sums of totals (count, dimension) of the statistic."""
+        return np.column_stack([weights, totals])
+
     def residual(self, sums: FloatArray) -> float:
         """Return the largest standardised difference of average and model expectation."""
         total = sums[:, 0].sum()

@@ -24,14 +24,16 @@ def match_mean(
     tolerance: float = 1e-13,
     max_iter: int = 200,
     largest: float = np.inf,
+    scale: FloatArray | None = None,
 ) -> FloatArray:
     """Return the natural parameter at which the forward mapping equals ``mean``.
 
     Damped Newton on the convex dual ``psi(theta) - mean . theta``, each step halved until it
     decreases (Armijo), the Hessian loaded where it is numerically singular. ``oracle`` gives the
     log-partition function, its gradient and its Hessian. Stops at a gradient below
-    ``tolerance`` relative to the mean's scale, where rounding allows no progress, or once a
-    parameter passes ``largest``: a mean outside the domain sends them to infinity.
+    ``tolerance`` relative to the mean (or to ``scale``, where larger: a mean that is zero by
+    symmetry is never met relatively), where rounding allows no progress, or once a parameter
+    passes ``largest``: a mean outside the domain sends them to infinity.
     """
 
     def step_of(_: FloatArray, point: Any) -> FloatArray:
@@ -41,7 +43,8 @@ def match_mean(
         value, gradient, hessian = oracle(natural)
         return value - float(natural @ mean), gradient - mean, hessian
 
-    return _descend(dual, step_of, mean, start, tolerance, max_iter, largest)
+    size = np.abs(mean) if scale is None else np.maximum(np.abs(mean), scale)
+    return _descend(dual, step_of, size, start, tolerance, max_iter, largest)
 
 
 def match_mean_by_products(
@@ -73,13 +76,13 @@ def match_mean_by_products(
         value, gradient = slope(natural)
         return value - float(natural @ mean), gradient - mean
 
-    return _descend(dual, step_of, mean, start, tolerance, max_iter, largest)
+    return _descend(dual, step_of, np.abs(mean), start, tolerance, max_iter, largest)
 
 
 def _descend(
     dual: Callable[[FloatArray], Any],
     step_of: Callable[[FloatArray, Any], FloatArray],
-    mean: FloatArray,
+    size: FloatArray,
     start: FloatArray,
     tolerance: float,
     max_iter: int,
@@ -88,7 +91,7 @@ def _descend(
     """Newton's descent of the dual, whatever solves for the steps."""
     natural = np.array(start, dtype=float)
     point = dual(natural)
-    bound = tolerance * np.maximum(np.abs(mean), tolerance)
+    bound = tolerance * np.maximum(size, tolerance)
     for _ in range(max_iter):
         value, gradient = point[:2]
         error = float((np.abs(gradient) / bound).max(initial=0.0))

@@ -1,27 +1,15 @@
 """What a conjugation rule states about a likelihood (Lemma 4, Eq. 10)."""
 
 from abc import ABC, abstractmethod
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from harmonium.expectation.prepared import Prepared
 from harmonium.families.base import ExponentialFamily, Indices
+from harmonium.rules.interaction import Block, InteractionShape
+from harmonium.rules.likelihood import Conjugation, Likelihood
 from harmonium.validation import FloatArray
-
-
-class Block(NamedTuple):
-    """Statistics of the observable (rows) that meet statistics of the latent (columns)."""
-
-    rows: Indices
-    columns: Indices
-
-
-class Conjugation(NamedTuple):
-    """The conjugation parameters of Eq. 10: rho (..., width of the latent's part), chi (...)."""
-
-    rho: FloatArray
-    chi: FloatArray
 
 
 class ConjugationRule(ABC):
@@ -38,6 +26,22 @@ class ConjugationRule(ABC):
     @abstractmethod
     def blocks(self, observable: ExponentialFamily, latent: ExponentialFamily) -> tuple[Block, ...]:
         """Which statistics meet."""
+
+    def interaction_shape(
+        self, observable: ExponentialFamily, latent: ExponentialFamily
+    ) -> InteractionShape:
+        """Where the blocks' entries lie in the interaction matrix."""
+        return InteractionShape(self.blocks(observable, latent))
+
+    def likelihood(
+        self,
+        observable: ExponentialFamily,
+        latent: ExponentialFamily,
+        theta: FloatArray,
+        interaction: FloatArray,
+    ) -> Likelihood:
+        """Return one likelihood, of vectors without batch axes, ready to meet rows."""
+        return Likelihood(self, observable, latent, theta, interaction)
 
     @abstractmethod
     def conjugation_parameters(
@@ -92,7 +96,60 @@ class ConjugationRule(ABC):
     ) -> Prepared:
         """Return (count, ...) likelihoods and priors ready for the pass."""
 
-    @abstractmethod
+    def refit(
+        self,
+        observable: ExponentialFamily,
+        latent: ExponentialFamily,
+        theta: FloatArray,
+        interaction: FloatArray,
+        prior: FloatArray,
+        weight: float,
+        totals: FloatArray,
+        notes: set[str],
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return the likelihood that fits (dimension,) totals of (s_X, s_Z, s_X s_Z) best.
+
+        The M-step of one likelihood among several, or of one without a kernel: where the rule
+        says no better, that of its own stack.
+        """
+        stack = self.prepare(observable, latent, theta[None], interaction[None], prior[None])
+        sums = stack.sums_of(np.array([weight]), totals[None])
+        natural = stack.maximise(sums, notes).natural[0]
+        entries = natural[observable.dimension + latent.dimension :]
+        shape = self.interaction_shape(observable, latent)
+        return natural[: observable.dimension], shape.matrix(entries)
+
+    def misfit(
+        self,
+        observable: ExponentialFamily,
+        latent: ExponentialFamily,
+        theta: FloatArray,
+        interaction: FloatArray,
+        prior: FloatArray,
+        weight: float,
+        totals: FloatArray,
+    ) -> float:
+        """Return how far the likelihood is from :meth:`refit`, standardised as in the pass."""
+        stack = self.prepare(observable, latent, theta[None], interaction[None], prior[None])
+        return stack.residual(stack.sums_of(np.array([weight]), totals[None]))
+
+    def moved(
+        self,
+        observable: ExponentialFamily,
+        latent: ExponentialFamily,
+        theta: FloatArray,
+        interaction: FloatArray,
+        prior: FloatArray,
+        shift: FloatArray,
+        scale: FloatArray,
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return the likelihood of ``shift + scale * X``."""
+        stack = self.prepare(observable, latent, theta[None], interaction[None], prior[None])
+        natural = stack.affine(shift, scale).natural[0]
+        entries = natural[observable.dimension + latent.dimension :]
+        shape = self.interaction_shape(observable, latent)
+        return natural[: observable.dimension], shape.matrix(entries)
+
     def posterior_of_partial(
         self,
         observable: ExponentialFamily,
@@ -103,6 +160,13 @@ class ConjugationRule(ABC):
         observed: Indices,
     ) -> FloatArray:
         """Return posteriors (n, latent dimension) of rows of which some columns are observed."""
+        natural = prepared.natural[0]
+        shape = self.interaction_shape(observable, latent)
+        entries = natural[observable.dimension + latent.dimension :]
+        likelihood = self.likelihood(
+            observable, latent, natural[: observable.dimension], shape.matrix(entries)
+        )
+        return add_leading(prior, likelihood.message(x, observed).shift)
 
     @abstractmethod
     def to_parameters(

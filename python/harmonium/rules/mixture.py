@@ -7,11 +7,13 @@ import numpy as np
 
 from harmonium.errors import BoundaryError
 from harmonium.expectation.prepared import Prepared
-from harmonium.families.base import ExponentialFamily, Indices
+from harmonium.families.base import Completed, ExponentialFamily, Indices
 from harmonium.families.categorical import Categorical
 from harmonium.families.normal import Normal
 from harmonium.numerics.symmetric import outer
-from harmonium.rules.base import Block, Conjugation, ConjugationRule
+from harmonium.rules.base import ConjugationRule
+from harmonium.rules.interaction import Block
+from harmonium.rules.likelihood import Completion, Conjugation, Likelihood, Message
 from harmonium.rules.mixture_stack import MixturePrepared
 from harmonium.validation import FloatArray
 
@@ -61,9 +63,7 @@ class MixtureRule(ConjugationRule):
         self, observable: ExponentialFamily, theta: FloatArray, interaction: FloatArray
     ) -> FloatArray:
         """Return the natural parameters of all components, (..., K, dimension)."""
-        others = np.repeat(theta[..., None, :], interaction.shape[-1], -2)
-        others[..., self._rows(observable)] += interaction.swapaxes(-1, -2)
-        return np.concatenate([theta[..., None, :], others], -2)
+        return components_of(theta, interaction, self._rows(observable))
 
     def _from_components(
         self, observable: ExponentialFamily, components: FloatArray
@@ -168,6 +168,16 @@ class MixtureRule(ConjugationRule):
             observable, latent._log_probabilities(prior), stack, self._rows(observable)
         )
 
+    def likelihood(
+        self,
+        observable: ExponentialFamily,
+        latent: ExponentialFamily,
+        theta: FloatArray,
+        interaction: FloatArray,
+    ) -> Likelihood:
+        """Return the components as one likelihood, with missing values where the family takes them."""
+        return _MixtureLikelihood(self, observable, latent, theta, interaction)
+
     def posterior_of_partial(
         self,
         observable: ExponentialFamily,
@@ -222,3 +232,30 @@ class MixtureRule(ConjugationRule):
             )
         theta, interaction = self._from_components(observable, components)
         return prior, theta, interaction
+
+
+def components_of(theta: FloatArray, interaction: FloatArray, rows: Indices) -> FloatArray:
+    """Return the natural parameters of all components, (..., K, dimension)."""
+    others = np.repeat(theta[..., None, :], interaction.shape[-1], -2)
+    others[..., rows] += interaction.swapaxes(-1, -2)
+    return np.concatenate([theta[..., None, :], others], -2)
+
+
+class _MixtureLikelihood(Likelihood):
+    """Components: log marginals of what is observed speak, each completes the rest by itself."""
+
+    def _completed(self, x: FloatArray, observed: Indices) -> list[Completed]:
+        components = components_of(self.theta, self.interaction, self.shape.rows)
+        return [self.observable._complete(point, x, observed) for point in components]
+
+    def _partial_message(self, x: FloatArray, observed: Indices) -> Message:
+        logs = np.stack([one.log_marginal for one in self._completed(x, observed)], -1)
+        return Message(logs[:, 1:] - logs[:, :1], logs[:, 0])
+
+    def _completion(self, x: FloatArray, observed: Indices, posterior: FloatArray) -> Completion:
+        rest = np.zeros((len(posterior), 0)) if not len(observed) else x
+        statistics = [one.expected_statistic for one in self._completed(rest, observed)]
+        others = self.latent._to_mean(posterior)
+        shares = np.concatenate([1 - others.sum(-1, keepdims=True), others], -1)
+        joint = shares.T[..., None] * np.stack(statistics)
+        return Completion(joint.sum(0), joint[1:, :, self.shape.rows].transpose(1, 2, 0))

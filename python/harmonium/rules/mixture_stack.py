@@ -137,6 +137,23 @@ class MixturePrepared(Prepared):
         cross = joint[:, 1:, self.rows].swapaxes(-1, -2)
         return np.concatenate([joint.sum(1), shares[:, 1:], cross.reshape(self.count, -1)], -1)
 
+    def sums_of(self, weights: FloatArray, totals: FloatArray) -> FloatArray:
+        """Return the components' sums; category 0 has what the others leave.
+
+        Statistics that categories do not move are shared out by weight: only their sum matters.
+        """
+        d, k = self.observable.dimension, self.n_components
+        observable, others = totals[:, :d], np.maximum(totals[:, d : d + k - 1], 0.0)
+        cross = totals[:, d + k - 1 :].reshape(self.count, len(self.rows), k - 1)
+        first = np.maximum(weights - others.sum(-1), 0.0)
+        heavy = np.concatenate([first[:, None], others], -1)
+        safe = np.where(weights > 0, weights, 1.0)
+        parts = (heavy / safe[:, None])[..., None] * observable[:, None]
+        parts[:, 1:, self.rows] = cross.swapaxes(-1, -2)
+        parts[:, 0, self.rows] = observable[:, self.rows] - cross.sum(-1)
+        sums = self.components.sums_of(heavy.ravel(), parts.reshape(-1, d))
+        return sums.reshape(self.count, -1)
+
     def _shares_of(self, parts: FloatArray) -> FloatArray:
         """The components' shares (count, K) of the weight; the model's own where there is none."""
         heavy = self.components.weights(parts).reshape(self.count, self.n_components)
