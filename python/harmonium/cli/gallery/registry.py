@@ -33,6 +33,7 @@ class Entry:
 FIGURES = (
     Entry(2, "mixture-of-normals", "three normals, their weights, and three posteriors"),
     Entry(3, "gaussian-boltzmann", "six binary neurons behind two rings"),
+    Entry(4, "population-code", "eight Poisson neurons that code for an angle"),
     Entry(5, "von-mises-mixture", "clusters of pairs of angles, by five ways of learning"),
     Entry(10, "hierarchical-mixture", "a mixture hidden behind a linear Gaussian model"),
 )
