@@ -12,6 +12,8 @@ from harmonium.validation import FloatArray
 Oracle = Callable[[FloatArray], tuple[float, FloatArray, FloatArray]]
 #: Value and gradient alone.
 Slope = Callable[[FloatArray], tuple[float, FloatArray]]
+#: The Hessian at a point.
+Hessian = Callable[[FloatArray], FloatArray]
 #: The Hessian at a point (first) times a vector (second).
 Product = Callable[[FloatArray, FloatArray], FloatArray]
 
@@ -37,14 +39,15 @@ def match_mean(
     """
 
     def step_of(_: FloatArray, point: Any) -> FloatArray:
-        return _newton_step(point[2], point[1])
+        return newton_step(point[2], point[1])
 
     def dual(natural: FloatArray) -> tuple[float, FloatArray, FloatArray]:
         value, gradient, hessian = oracle(natural)
         return value - float(natural @ mean), gradient - mean, hessian
 
     size = np.abs(mean) if scale is None else np.maximum(np.abs(mean), scale)
-    return _descend(dual, step_of, size, start, tolerance, max_iter, largest)
+    bound = _bound(size, tolerance)
+    return _descend(dual, step_of, start, bound, max_iter, largest)
 
 
 def match_mean_by_products(
@@ -76,22 +79,40 @@ def match_mean_by_products(
         value, gradient = slope(natural)
         return value - float(natural @ mean), gradient - mean
 
-    return _descend(dual, step_of, np.abs(mean), start, tolerance, max_iter, largest)
+    return _descend(dual, step_of, start, _bound(np.abs(mean), tolerance), max_iter, largest)
+
+
+def minimise_convex(
+    slope: Slope, hessian: Hessian, start: FloatArray, bound: FloatArray, *, max_iter: int = 100
+) -> FloatArray:
+    """Return where a convex function is least, by the Newton of :func:`match_mean`.
+
+    ``slope`` gives value and gradient, infinite outside the function's domain, and the Hessian is
+    asked for at accepted points only. Stops once each entry of the gradient is within ``bound``,
+    or where rounding allows no progress.
+    """
+
+    def step_of(at: FloatArray, point: Any) -> FloatArray:
+        return newton_step(hessian(at), point[1])
+
+    return _descend(slope, step_of, start, bound, max_iter, np.inf)
+
+
+def _bound(size: FloatArray, tolerance: float) -> FloatArray:
+    return np.asarray(tolerance * np.maximum(size, tolerance))
 
 
 def _descend(
     dual: Callable[[FloatArray], Any],
     step_of: Callable[[FloatArray, Any], FloatArray],
-    size: FloatArray,
     start: FloatArray,
-    tolerance: float,
+    bound: FloatArray,
     max_iter: int,
     largest: float,
 ) -> FloatArray:
     """Newton's descent of the dual, whatever solves for the steps."""
     natural = np.array(start, dtype=float)
     point = dual(natural)
-    bound = tolerance * np.maximum(size, tolerance)
     for _ in range(max_iter):
         value, gradient = point[:2]
         error = float((np.abs(gradient) / bound).max(initial=0.0))
@@ -116,7 +137,8 @@ def _descend(
     return natural
 
 
-def _newton_step(hessian: FloatArray, gradient: FloatArray) -> FloatArray:
+def newton_step(hessian: FloatArray, gradient: FloatArray) -> FloatArray:
+    """Return the solution of ``hessian step = gradient``, loaded where the Hessian is singular."""
     # a statistic that does not vary at all must not send the step beyond the largest number
     scale = np.sqrt(np.maximum(np.diagonal(hessian), 1e-200))
     scaled = hessian / np.outer(scale, scale)

@@ -7,6 +7,7 @@ import numpy as np
 
 from harmonium.expectation.prepared import Prepared
 from harmonium.families.base import ExponentialFamily, Indices
+from harmonium.numerics.derivatives import jacobian
 from harmonium.rules.interaction import Block, InteractionShape
 from harmonium.rules.likelihood import Conjugation, Likelihood
 from harmonium.validation import FloatArray
@@ -63,6 +64,35 @@ class ConjugationRule(ABC):
         prior: FloatArray,
     ) -> tuple[FloatArray, FloatArray]:
         """Return the model's mean of s_X and of s_X s_Z on the interaction's entries."""
+
+    def adjoint(
+        self,
+        observable: ExponentialFamily,
+        latent: ExponentialFamily,
+        theta: FloatArray,
+        interaction: FloatArray,
+        weight: FloatArray,
+        latent_mean: FloatArray,
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return the gradient of ``weight chi + latent_mean . rho`` in theta and interaction.
+
+        ``weight`` (...) and ``latent_mean`` (..., latent dimension) are any numbers. What the chain
+        rule asks for between theta_Z and the prior theta_Z + rho; by differences unless a rule
+        knows better.
+        """
+        rows, columns = interaction.shape[-2:]
+        size = theta.shape[-1]
+
+        def value(flat: FloatArray) -> FloatArray:
+            matrix = flat[..., size:].reshape(*flat.shape[:-1], rows, columns)
+            rho, chi = self.conjugation_parameters(observable, latent, flat[..., :size], matrix)
+            met = latent_mean[..., : rho.shape[-1]]
+            return np.asarray(weight * chi + (met * rho).sum(-1))[..., None]
+
+        batch = interaction.shape[:-2]
+        flat = np.concatenate([theta, interaction.reshape(*batch, rows * columns)], -1)
+        gradient = jacobian(value, flat)[..., 0, :]
+        return gradient[..., :size], gradient[..., size:].reshape(*batch, rows, columns)
 
     @abstractmethod
     def regress(

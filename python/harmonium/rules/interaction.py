@@ -35,6 +35,11 @@ class InteractionShape:
         #: How many entries the blocks have.
         self.size = len(self._i)
 
+    @property
+    def rows_of_entries(self) -> Indices:
+        """The statistic of the observable (size,) of each of the blocks' entries."""
+        return self.rows[self._i]
+
     def matrix(self, entries: FloatArray) -> FloatArray:
         """Return matrices (..., rows, columns) of the blocks' entries (..., size)."""
         out = np.zeros((*entries.shape[:-1], len(self.rows), len(self.columns)))

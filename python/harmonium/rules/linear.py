@@ -95,16 +95,30 @@ class LinearRule(ConjugationRule):
         prior: FloatArray,
     ) -> tuple[FloatArray, FloatArray]:
         """Moments of ``offset + loadings z`` under the prior, plus the noise."""
+        one = np.ones(prior.shape[:-1])
+        mean = latent._to_mean(prior)
+        return self.adjoint(observable, latent, theta, interaction, one, mean)
+
+    def adjoint(
+        self,
+        observable: ExponentialFamily,
+        latent: ExponentialFamily,
+        theta: FloatArray,
+        interaction: FloatArray,
+        weight: FloatArray,
+        latent_mean: FloatArray,
+    ) -> tuple[FloatArray, FloatArray]:
+        """Moments of ``offset + loadings z`` and the noise; z of any mass, moments of any sign."""
         assert isinstance(observable, Normal)
         covariance, offset = self._likelihood(observable, theta)
         loadings = covariance @ interaction
-        z, zz = self._moments(latent, latent._to_mean(prior))
+        z, zz = self._moments(latent, latent_mean)
         explained = np.einsum("...ij,...j->...i", loadings, z)
-        x = offset + explained
+        mass = np.asarray(weight)[..., None]
+        x = mass * offset + explained
         cross = outer(offset, z) + loadings @ zz
         second = (
-            covariance
-            + outer(offset, offset)
+            mass[..., None] * (covariance + outer(offset, offset))
             + outer(offset, explained)
             + outer(explained, offset)
             + loadings @ zz @ loadings.swapaxes(-1, -2)

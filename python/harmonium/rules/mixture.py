@@ -98,6 +98,22 @@ class MixtureRule(ConjugationRule):
         cross = means[..., 1:, self._rows(observable)].swapaxes(-1, -2)
         return means.sum(-2), cross
 
+    def adjoint(
+        self,
+        observable: ExponentialFamily,
+        latent: ExponentialFamily,
+        theta: FloatArray,
+        interaction: FloatArray,
+        weight: FloatArray,
+        latent_mean: FloatArray,
+    ) -> tuple[FloatArray, FloatArray]:
+        """Component means, each times what its log-partition function counts for."""
+        first = weight - latent_mean.sum(-1)
+        weights = np.concatenate([np.asarray(first)[..., None], latent_mean], -1)[..., None]
+        means = weights * observable._to_mean(self.components(observable, theta, interaction))
+        cross = means[..., 1:, self._rows(observable)].swapaxes(-1, -2)
+        return means.sum(-2), cross
+
     def regress(
         self,
         observable: ExponentialFamily,
