@@ -1,6 +1,8 @@
 """Figure 5: a mixture of pairs of angles, by every way of learning from one starting point."""
 
-from typing import TYPE_CHECKING, Any
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from scipy.special import logsumexp
@@ -10,7 +12,7 @@ from harmonium.cli.gallery.exhibit import Comparison, Conditions, Exhibit
 from harmonium.families.von_mises import VonMises
 from harmonium.learning.fit import Fit, fit
 from harmonium.models import Mixture
-from harmonium.plotting import colours, panels, plot_density, plot_ellipses, plot_history, style
+from harmonium.plotting import colours, panels, plot_density, plot_ellipses, style
 from harmonium.plotting.style import INK
 from harmonium.validation import FloatArray
 
@@ -22,9 +24,39 @@ WEIGHTS = np.array([0.34, 0.33, 0.33])
 MEANS = np.array([[2.5, 4.5], [1.5, 1.5], [4.5, 1.5]])
 CONCENTRATIONS = np.array([[3.0, 2.0], [2.0, 3.0], [2.5, 2.5]])
 POINTS = 100
+RATE = 5e-3
+BATCH = 10
+#: Samples of the model, and of each row's posterior, of a Monte Carlo gradient.
+JOINT_SAMPLES, POSTERIOR_SAMPLES = 10, 1
 _TURN = 2 * np.pi
 _TICKS = np.arange(5) * np.pi / 2
 _LABELS = ("0", "π/2", "π", "3π/2", "2π")
+
+
+@dataclass(frozen=True)
+class Size:
+    """Iterations and steps of each, by exact and by Monte Carlo gradients; how near they come.
+
+    The steps of an iteration by exact gradients are as many epochs; by batches of a tenth of the
+    rows ten steps are.
+    """
+
+    iterations: int
+    steps: int
+    sampled_iterations: int
+    sampled_steps: int
+    near: float
+
+
+QUICK, FULL = Size(8, 100, 2, 200, 0.7), Size(200, 100, 200, 1000, 0.1)
+
+
+class Run(NamedTuple):
+    """A fit, and the epochs at which its history was taken."""
+
+    fit: Fit
+    epochs: FloatArray
+    seconds: float
 
 
 def exhibit(conditions: Conditions) -> Exhibit:
@@ -32,8 +64,9 @@ def exhibit(conditions: Conditions) -> Exhibit:
     truth = MODEL.from_parameters(weights=WEIGHTS, mean=MEANS, concentration=CONCENTRATIONS)
     x = MODEL.sample(truth, conditions.rng(5), POINTS)[:, :2]
     initial = conditions.rng(5, 1).uniform(-0.2, 0.2, MODEL.dimension)
-    fits = _fits(x, initial, conditions)
-    exact = fits["exact EM"]
+    size = FULL if conditions.full else QUICK
+    runs = _runs(x, initial, size, conditions)
+    exact = runs["exact EM"].fit
     known = fit(MODEL, x, initial=truth, warn=False)
     scores = -MODEL.log_observable_density(truth, x)
     learned = MODEL.to_parameters(exact.natural)
@@ -42,11 +75,14 @@ def exhibit(conditions: Conditions) -> Exhibit:
         paragraphs=(
             f"{POINTS} pairs of angles from three clusters, each a product of two von Mises laws. "
             "Every way of learning begins at one point, close to a single cluster without "
-            "direction.",
+            "direction: exact expectation-maximisation, and Adam on the cross-entropy (CE) or on "
+            "each M-step (EM), by exact gradients (GD) or by gradients estimated from exact "
+            "samples (MCGD). All minimise the same function; exact EM is there after "
+            f"{exact.n_iterations} passes over the data.",
         ),
         alternative="Log-likelihoods over epochs; pairs of angles with true and learned ellipses; "
         "the learned density.",
-        figure=_figure(fits, x, float(scores.mean())),
+        figure=_figure(runs, x, float(scores.mean())),
         comparisons=(
             Comparison(
                 "cross-entropy of exact EM, in nats",
@@ -69,6 +105,17 @@ def exhibit(conditions: Conditions) -> Exhibit:
                 float(scores.mean()),
                 "its entropy by quadrature; five standard errors",
                 5 * float(scores.std()) / np.sqrt(POINTS),
+            ),
+            *(
+                Comparison(
+                    f"cross-entropy of {name}, in nats",
+                    exact.cross_entropy,
+                    run.fit.cross_entropy,
+                    "exact EM",
+                    size.near,
+                )
+                for name, run in runs.items()
+                if run.fit is not exact
             ),
             Comparison(
                 "largest error of a posterior probability",
@@ -97,22 +144,54 @@ def exhibit(conditions: Conditions) -> Exhibit:
             "cross_entropy_from_the_law": known.cross_entropy,
             "methods": {
                 name: {
-                    "cross_entropy": fitted.cross_entropy,
-                    "iterations": fitted.n_iterations,
-                    "weights": MODEL.to_parameters(fitted.natural).weights,
-                    "mean": MODEL.to_parameters(fitted.natural).components.mean,
-                    "concentration": MODEL.to_parameters(fitted.natural).components.concentration,
+                    "cross_entropy": run.fit.cross_entropy,
+                    "iterations": run.fit.n_iterations,
+                    "epochs": run.epochs[-1],
+                    "seconds": run.seconds,
+                    "history": run.fit.history,
+                    **_parameters(run.fit),
                 }
-                for name, fitted in fits.items()
+                for name, run in runs.items()
             },
             "initial": initial,
         },
     )
 
 
-def _fits(x: FloatArray, initial: FloatArray, conditions: Conditions) -> dict[str, Fit]:
-    conditions.tell("mixture of von Mises: exact EM")
-    return {"exact EM": fit(MODEL, x, initial=initial, warn=False)}
+def _runs(x: FloatArray, initial: FloatArray, size: Size, conditions: Conditions) -> dict[str, Run]:
+    exact: dict[str, Any] = {"max_iter": size.iterations, "steps": size.steps, "rate": RATE}
+    sampled = {
+        "max_iter": size.sampled_iterations,
+        "steps": size.sampled_steps,
+        "rate": RATE,
+        "batch_size": BATCH,
+        "joint_samples": JOINT_SAMPLES,
+        "posterior_samples": POSTERIOR_SAMPLES,
+    }
+    sampled_epochs = size.sampled_steps * BATCH / POINTS
+    ways: list[tuple[str, Any, dict[str, Any], float]] = [
+        ("exact EM", "EM", {}, 1.0),
+        ("CE-GD", "CE-GD", exact, size.steps),
+        ("EM-GD", "EM-GD", exact, size.steps),
+        ("CE-MCGD", "CE-MCGD", sampled, sampled_epochs),
+        ("EM-MCGD", "EM-MCGD", sampled, sampled_epochs),
+    ]
+    runs = {}
+    for name, method, options, epochs in ways:
+        conditions.tell(f"mixture of von Mises: {name}")
+        began = time.perf_counter()
+        fitted = fit(
+            MODEL, x, method, initial=initial, seed=conditions.rng(5, 2), warn=False, **options
+        )
+        seconds = time.perf_counter() - began
+        taken: FloatArray = epochs * np.arange(len(fitted.history), dtype=float)
+        runs[name] = Run(fitted, taken, seconds)
+    return runs
+
+
+def _parameters(fitted: Fit) -> dict[str, Any]:
+    parameters = MODEL.to_parameters(fitted.natural)
+    return {"weights": parameters.weights, **parameters.components._asdict()}
 
 
 def _joint(parameters: Any, x: FloatArray) -> FloatArray:
@@ -135,7 +214,7 @@ def _entropy() -> float:
     return float(-(np.exp(logs) @ logs) * (_TURN / 200) ** 2)
 
 
-def _figure(fits: dict[str, Fit], x: FloatArray, cross_entropy: float) -> Any:
+def _figure(runs: dict[str, Run], x: FloatArray, cross_entropy: float) -> Any:
     with style():
         figure, axes = panels(
             (10.0, 3.6),
@@ -146,17 +225,15 @@ def _figure(fits: dict[str, Fit], x: FloatArray, cross_entropy: float) -> Any:
                 "c": "Density learned by exact EM",
             },
         )
-        histories = {name: -fitted.history for name, fitted in fits.items()}
-        plot_history(histories, reference={"true law": -cross_entropy}, ax=axes["a"])
-        axes["a"].set_ylabel("log-likelihood per point (nats)")
+        _draw_histories(axes["a"], runs, cross_entropy)
         wrapped = np.mod(x, _TURN)
         axes["b"].scatter(wrapped[:, 0], wrapped[:, 1], s=9, color=INK, alpha=0.6, linewidths=0)
         _ellipses(axes["b"], MEANS, CONCENTRATIONS, INK)
-        for fitted, shade in zip(fits.values(), colours(len(fits)), strict=True):
-            components = MODEL.to_parameters(fitted.natural).components
+        for run, shade in zip(runs.values(), colours(len(runs)), strict=True):
+            components = MODEL.to_parameters(run.fit.natural).components
             _ellipses(axes["b"], components.mean, components.concentration, shade)
         plot_density(
-            fits["exact EM"],
+            runs["exact EM"].fit,
             wrapped,
             limits=((0, _TURN), (0, _TURN)),
             resolution=160,
@@ -171,6 +248,21 @@ def _figure(fits: dict[str, Fit], x: FloatArray, cross_entropy: float) -> Any:
             axes[letter].set_xlabel("first angle")
             axes[letter].set_ylabel("second angle")
         return figure
+
+
+def _draw_histories(ax: "Axes", runs: dict[str, Run], cross_entropy: float) -> None:
+    for (name, run), shade in zip(runs.items(), colours(len(runs)), strict=True):
+        ax.plot(run.epochs, -run.fit.history, color=shade, linewidth=1.4, label=name)
+    ax.axhline(-cross_entropy, color=INK, linewidth=1, linestyle=(0, (4, 3)), label="true law")
+    last = max(float(run.epochs[-1]) for run in runs.values())
+    ax.set_xscale("symlog", linthresh=1)
+    powers = 10 ** np.arange(int(np.log10(last)) + 1)
+    ax.set_xticks([0, *powers.tolist()], ["0", *(f"{p}" for p in powers)])
+    ax.set_xticks([], minor=True)
+    ax.set_xlim(0, last)
+    ax.set_xlabel("epoch")
+    ax.set_ylabel("log-likelihood per point (nats)")
+    ax.legend(loc="lower right")
 
 
 def _ellipses(ax: "Axes", means: FloatArray, concentrations: FloatArray, colour: str) -> None:
