@@ -32,3 +32,41 @@ def joint_log_densities(
     centred = multivariate_normal(np.zeros(len(mean)), noise)
     logs = [centred.logpdf(x - mean - loadings @ state) for state in states]
     return np.asarray(np.transpose(logs) + log_prior)
+
+
+class PlaneByStates:
+    """Linear Gaussian models of the plane with binary units, as sums over all of their states.
+
+    Natural parameters are as the library's: of y (5), of the units and their couplings, and the
+    interaction (2, units) row by row.
+    """
+
+    def __init__(self, units: int) -> None:
+        self._units = units
+        self._states = all_states(units)
+        i, j = np.tril_indices(units, -1)
+        self._statistic = np.column_stack([self._states, self._states[:, i] * self._states[:, j]])
+
+    def to_mean(self, natural: FloatArray) -> FloatArray | None:
+        """Return the mean parameters of one point, or None where it has no law."""
+        split = 5 + self._statistic.shape[1]
+        a, c, b = -2 * natural[2], -natural[3], -2 * natural[4]
+        determinant = a * b - c * c
+        if not (a > 0 and determinant > 0):
+            return None
+        covariance = np.array([[b, -c], [-c, a]]) / determinant
+        pulls = natural[:2] + self._states @ natural[split:].reshape(2, self._units).T
+        means = pulls @ covariance
+        energies = self._statistic @ natural[5:split] + 0.5 * (pulls * means).sum(-1)
+        shares = np.exp(energies - energies.max())
+        shares /= shares.sum()
+        weighted = means.T * shares
+        second = covariance + weighted @ means
+        return np.concatenate(
+            [
+                weighted.sum(-1),
+                (second[0, 0], second[1, 0], second[1, 1]),
+                shares @ self._statistic,
+                (weighted @ self._states).ravel(),
+            ]
+        )

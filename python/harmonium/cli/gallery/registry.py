@@ -36,6 +36,7 @@ FIGURES = (
     Entry(4, "population-code", "eight Poisson neurons that code for an angle"),
     Entry(5, "von-mises-mixture", "clusters of pairs of angles, by five ways of learning"),
     Entry(10, "hierarchical-mixture", "a mixture hidden behind a linear Gaussian model"),
+    Entry(11, "rings-in-spikes", "rings found in the spikes of neurons that tile the plane"),
 )
 
 
