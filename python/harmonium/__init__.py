@@ -1,5 +1,6 @@
 """Latent variable models whose inference and learning are exact."""
 
+from harmonium.conjugate_prior import ConjugatePrior
 from harmonium.expectation import get_threads, set_threads
 from harmonium.families import (
     Bernoulli,
@@ -37,6 +38,7 @@ __all__ = [
     "Categorical",
     "Circle",
     "CoMPoisson",
+    "ConjugatePrior",
     "Dirichlet",
     "Exponential",
     "ExponentialFamily",

@@ -19,7 +19,7 @@ from harmonium.families.base import (
 from harmonium.rules.base import ConjugationRule, add_leading
 from harmonium.rules.interaction import Block, InteractionShape
 from harmonium.rules.likelihood import Conjugation
-from harmonium.validation import FloatArray, as_floats, as_table
+from harmonium.validation import FloatArray, as_floats, as_table, as_weights
 
 
 class Parts(NamedTuple):
@@ -203,6 +203,41 @@ class Harmonium(ExponentialFamily):
         out = np.array(np.broadcast_to(parts.latent, (*batch, parts.latent.shape[-1])))
         out[..., self._columns] += shift
         return out
+
+    def joint_posterior(
+        self, natural: object, x: object, *, prior: object = None, weights: object = None
+    ) -> FloatArray:
+        """Return the posterior (latent dimension,) of one latent that made all rows (Theorem 16).
+
+        ``theta* + sum_i (s_X(x_i) . Theta - rho)`` for any ``prior`` in the latent's family, the
+        model's own by default (Corollary 10, Eq. 30). Rows may be partly observed; a weight is so
+        many repetitions of a row.
+        """
+        start, shifts = self._messages(natural, x, prior)
+        shares = as_weights(weights, len(shifts), name="weights")
+        total = shifts.sum(0) if shares is None else shares @ shifts
+        return self.latent.check_natural(start + total, "posterior")
+
+    def recursive_posteriors(
+        self, natural: object, x: object, *, prior: object = None
+    ) -> FloatArray:
+        """Return the posteriors (n, latent dimension) after each row: Bayes' rule again and again.
+
+        As :meth:`joint_posterior`, of which the last is the same.
+        """
+        start, shifts = self._messages(natural, x, prior)
+        return self.latent.check_natural(start + shifts.cumsum(0), "posterior")
+
+    def _messages(self, natural: object, x: object, prior: object) -> tuple[FloatArray, FloatArray]:
+        """Where to start, and what each row adds."""
+        point = self.check_natural(natural)
+        if point.ndim != 1:
+            raise ValueError(f"natural: one point of shape ({self.dimension},), not {point.shape}")
+        own = self._prior(self._split(point))
+        start = own if prior is None else self.latent.check_natural(prior, "prior")
+        if start.shape != own.shape:
+            raise ValueError(f"prior: one law of shape {own.shape}, not {start.shape}")
+        return start, self.posterior(point, x) - own
 
     def from_prior_and_likelihood(
         self, *, prior: object, observable: object, interaction: object

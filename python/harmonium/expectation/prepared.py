@@ -153,6 +153,17 @@ class Prepared(ABC):
         """
         raise ValueError(f"{type(self).__name__} takes no sums in mean coordinates")
 
+    def maximise_tied(self, sums: FloatArray, n_components: int, notes: set[str]) -> "Prepared":
+        """As :meth:`maximise` where each ``n_components`` members share the shape of their laws.
+
+        A member without weight keeps its location; a group without weight stays as it is.
+        """
+        raise ValueError(f"{type(self).__name__} has no shape to share")
+
+    def residual_tied(self, sums: FloatArray, n_components: int) -> float:
+        """As :meth:`residual` where each ``n_components`` members share the shape of their laws."""
+        raise ValueError(f"{type(self).__name__} has no shape to share")
+
     def weights(self, sums: FloatArray) -> FloatArray:
         """Return the (count,) total weights in the sums."""
         return sums[:, 0]

@@ -156,19 +156,16 @@ def _start_mixture(
     if isinstance(observable, Harmonium):
         components = _start_deep_components(observable, sample, shares, rng, sharing)
     else:
-        components = _start_components(observable, sample, shares)
+        tied = rule.shared == "shape"
+        components = _start_components(observable, sample, shares, tied)
     rows = rule._rows(observable)
-    if len(rows) < observable.dimension:
-        assert isinstance(components, NormalPrepared)
-        sums = components.accumulate(sample.x, shares * sample.weights[:, None])
-        components = components.maximise_tied(sums, set())
     mass = sample.weights @ shares
     weights = mass / mass.sum() * 0.99 + 0.01 / k
     return MixturePrepared(observable, np.log(weights)[None], components, rows)
 
 
 def _start_components(
-    observable: ExponentialFamily, sample: Sample, shares: FloatArray
+    observable: ExponentialFamily, sample: Sample, shares: FloatArray, tied: bool
 ) -> Prepared:
     """Components at the law of their rows, blended with that of all rows by a few rows' weight.
 
@@ -181,15 +178,17 @@ def _start_components(
     relative = sample.weights / sample.weights.max()
     rows = relative.sum() ** 2 / (relative**2).sum()
     share = min((1.0 + observable.n_features) / rows, 0.1)
-    return _blended(stack, sample.x, shares * sample.weights[:, None], share)
+    return _blended(stack, sample.x, shares * sample.weights[:, None], share, tied)
 
 
-def _blended(stack: Prepared, x: FloatArray, weights: FloatArray, share: float) -> Prepared:
-    """The members fitted to their rows and to this share of everyone's."""
+def _blended(
+    stack: Prepared, x: FloatArray, weights: FloatArray, share: float, tied: bool
+) -> Prepared:
+    """The members fitted to their rows and to this share of everyone's, with one shape if tied."""
     if isinstance(stack, ProductPrepared):
         ends = np.cumsum([part.n_observed for part in stack.parts])[:-1]
         columns = zip(stack.parts, np.split(x, ends, axis=1), strict=True)
-        return ProductPrepared([_blended(part, own, weights, share) for part, own in columns])
+        return ProductPrepared([_blended(part, own, weights, share, tied) for part, own in columns])
     sums = stack.accumulate(x, weights)
     if isinstance(stack, NormalPrepared):
         stack = stack.maximise(sums, set())
@@ -198,7 +197,10 @@ def _blended(stack: Prepared, x: FloatArray, weights: FloatArray, share: float) 
     else:
         every = np.broadcast_to(weights.sum(-1, keepdims=True), weights.shape)
         everything = stack.accumulate(x, every)
-    return stack.maximise(sums + share * everything, set())
+    blended = sums + share * everything
+    return (
+        stack.maximise_tied(blended, stack.count, set()) if tied else stack.maximise(blended, set())
+    )
 
 
 def _start_deep_components(

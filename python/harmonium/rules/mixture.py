@@ -9,8 +9,6 @@ from harmonium.errors import BoundaryError
 from harmonium.expectation.prepared import Prepared
 from harmonium.families.base import Completed, ExponentialFamily, Indices
 from harmonium.families.categorical import Categorical
-from harmonium.families.normal import Normal
-from harmonium.numerics.symmetric import outer
 from harmonium.rules.base import ConjugationRule
 from harmonium.rules.interaction import Block
 from harmonium.rules.likelihood import Completion, Conjugation, Likelihood, Message
@@ -32,7 +30,8 @@ class MixtureRule(ConjugationRule):
     Parameters
     ----------
     shared : {None, "shape"}
-        With "shape" categories move the location statistics only; the rest is common to all.
+        With "shape" categories move the location statistics only; the rest is common to all
+        (§3.3.4: a linear subspace). Families that have no shape share nothing.
     """
 
     shared: Literal["shape"] | None = None
@@ -43,16 +42,15 @@ class MixtureRule(ConjugationRule):
         return np.arange(observable.dimension)
 
     def check(self, observable: ExponentialFamily, latent: ExponentialFamily) -> None:
-        """The latent must be a Categorical; with shared parts, the observable a Normal."""
+        """The latent must be a Categorical; with a shared shape, the observable no harmonium."""
         if not isinstance(latent, Categorical):
             raise ValueError(f"latent: a mixture's is a Categorical, not {latent!r}")
         if self.shared not in (None, "shape"):
             raise ValueError(f'shared: None or "shape"; got {self.shared!r}')
-        deep = observable.n_observed != observable.n_features
-        if self.shared and (deep or len(observable.shape)) and not isinstance(observable, Normal):
+        if self.shared and observable.n_observed != observable.n_features:
             raise ValueError(
-                f"shared: the M-step with a shared shape has a closed form for normals; "
-                f"{observable!r} has none"
+                f"shared: which statistics of a model with a latent variable of its own place it, "
+                f"and which shape it, is not stated; share the shape inside {observable!r}"
             )
 
     def blocks(self, observable: ExponentialFamily, latent: ExponentialFamily) -> tuple[Block, ...]:
@@ -131,26 +129,29 @@ class MixtureRule(ConjugationRule):
         rest = observable_mean[..., None, rows] - parts.sum(-2, keepdims=True)
         means = np.concatenate([rest, parts], -2) / weights[..., None]
         if len(rows) < observable.dimension:
-            means = self._pooled(observable, observable_mean, weights, means)
-        components = observable._to_natural(observable.check_mean(means))
+            full = np.repeat(observable_mean[..., None, :], means.shape[-2], -2)
+            full[..., rows] = means
+            components = self._tied(observable, weights, full)
+        else:
+            components = observable._to_natural(observable.check_mean(means))
         return self._from_components(observable, components)
 
-    def _pooled(
-        self,
-        observable: ExponentialFamily,
-        observable_mean: FloatArray,
-        weights: FloatArray,
-        centres: FloatArray,
+    def _tied(
+        self, observable: ExponentialFamily, weights: FloatArray, means: FloatArray
     ) -> FloatArray:
-        """Means of components that share their covariance: the average one within components."""
-        assert isinstance(observable, Normal)
-        between = outer(centres, centres)
-        total = observable.pack_moments(
-            np.zeros_like(centres[..., 0, :]), np.einsum("...k,...kij->...ij", weights, between)
-        )
-        within = (observable_mean - total)[..., None, observable.n :]
-        second = observable.pack_moments(centres, between)[..., observable.n :] + within
-        return np.concatenate([centres, second], -1)
+        """Components with these location means and, all together, this average shape mean."""
+        try:
+            # outside the domain of means nothing need be a number
+            with np.errstate(all="ignore"):
+                components = observable._tied_natural(weights, means)
+        except np.linalg.LinAlgError:
+            components = np.full_like(means, np.nan)
+        if not np.isfinite(components).all() or observable._outside(components) is not None:
+            raise BoundaryError(
+                "mean: no components that share their shape have it: it lies on the boundary or "
+                "beyond"
+            )
+        return components
 
     def outside(
         self,

@@ -1,7 +1,7 @@
 """Population codes: counts whose log rates, or log odds, are linear in the latent's statistic."""
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -316,11 +316,18 @@ class PopulationRule(ConjugationRule):
 class _PopulationLikelihood(Likelihood):
     """A population at fixed tuning curves: neurons are independent given the latent."""
 
-    def _partial_message(self, x: FloatArray, observed: Indices) -> Message:
+    @cached_property
+    def _by_neuron(self) -> Conjugation:
         rule: Any = self.rule
+        own: Conjugation = rule.by_neuron(
+            self.observable, self.latent, self.theta, self.interaction
+        )
+        return own
+
+    def _partial_message(self, x: FloatArray, observed: Indices) -> Message:
         family: Any = self.observable
         theta, interaction = self.theta[observed], self.interaction[observed]
-        rho, chi = rule.by_neuron(self.observable, self.latent, self.theta, self.interaction)
+        rho, chi = self._by_neuron
         base = family._copies(len(observed))._log_base_measure(x)
         return Message(
             x @ interaction - rho[observed].sum(0), x @ theta + base - chi[observed].sum()
