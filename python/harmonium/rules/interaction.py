@@ -38,7 +38,7 @@ class InteractionShape:
     @property
     def rows_of_entries(self) -> Indices:
         """The statistic of the observable (size,) of each of the blocks' entries."""
-        return self.rows[self._i]
+        return np.asarray(self.rows[self._i])
 
     def matrix(self, entries: FloatArray) -> FloatArray:
         """Return matrices (..., rows, columns) of the blocks' entries (..., size)."""

@@ -35,6 +35,8 @@ FIGURES = (
     Entry(3, "gaussian-boltzmann", "six binary neurons behind two rings"),
     Entry(4, "population-code", "eight Poisson neurons that code for an angle"),
     Entry(5, "von-mises-mixture", "clusters of pairs of angles, by five ways of learning"),
+    Entry(6, "count-mixture", "correlated counts of shared shapes"),
+    Entry(8, "dirichlet", "the weights of a categorical law, as observations come in"),
     Entry(10, "hierarchical-mixture", "a mixture hidden behind a linear Gaussian model"),
     Entry(11, "rings-in-spikes", "rings found in the spikes of neurons that tile the plane"),
 )
