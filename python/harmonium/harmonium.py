@@ -92,6 +92,11 @@ class Harmonium(ExponentialFamily):
         return self.observable.n_observed
 
     @property
+    def has_marginals(self) -> bool:
+        """Whether data may be observed in part: as the observable's."""
+        return self.observable.has_marginals
+
+    @property
     def leading(self) -> ExponentialFamily:
         """The family whose statistic comes first."""
         return self.observable.leading

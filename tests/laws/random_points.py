@@ -9,8 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from harmonium import Harmonium, Normal, Product
-from harmonium.families.base import ExponentialFamily
+from harmonium import Harmonium
+from harmonium.families import (
+    Beta,
+    CoMPoisson,
+    Dirichlet,
+    ExponentialFamily,
+    Gamma,
+    Normal,
+    NormalWishart,
+    Product,
+)
 from harmonium.rules import LinearRule, MixtureRule
 from harmonium.rules.base import ConjugationRule
 from harmonium.validation import FloatArray
@@ -43,6 +52,37 @@ def random_covariance(family: Normal, rng: np.random.Generator) -> Any:
     factor = np.eye(family.n) + np.tril(0.4 * rng.normal(size=(family.n, family.n)), -1)
     factor /= np.linalg.norm(factor, axis=1, keepdims=True)
     return np.outer(deviations, deviations) * (factor @ factor.T)
+
+
+@random_point.register
+def _(family: CoMPoisson, rng: np.random.Generator) -> FloatArray:
+    mode, shape = rng.uniform(0.5, 6.0, family.n), rng.uniform(0.6, 2.0, family.n)
+    return family.from_parameters(mode=mode, shape=shape)
+
+
+@random_point.register
+def _(family: Gamma, rng: np.random.Generator) -> FloatArray:
+    shape, rate = np.exp(rng.uniform(-0.5, 1.5, (2, family.n)))
+    return family.from_parameters(shape=shape, rate=rate)
+
+
+@random_point.register(Beta)
+@random_point.register(Dirichlet)
+def _(family: ExponentialFamily, rng: np.random.Generator) -> FloatArray:
+    # of powers much below one the mass lies where one less a number rounds to one
+    return np.exp(rng.uniform(-0.2, 1.5, family.dimension))
+
+
+@random_point.register
+def _(family: NormalWishart, rng: np.random.Generator) -> FloatArray:
+    # with next to no freedom precisions are singular to rounding, and their means very far out
+    n = family.n
+    return family.from_parameters(
+        mean=rng.normal(size=n),
+        precision_scale=rng.uniform(0.5, 3.0),
+        scale=random_covariance(Normal(n), rng),
+        degrees_of_freedom=n + rng.uniform(1.0, 6.0),
+    )
 
 
 @random_point.register

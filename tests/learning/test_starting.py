@@ -15,7 +15,6 @@ from harmonium.learning.starting import embedding, share_rows
 from harmonium.rules.linear_stack import LinearPrepared
 from harmonium.validation import FloatArray
 from laws.harmonium_cases import HarmoniumCase, every_model
-from laws.random_points import with_missing
 
 
 def begun(model: Any, x: FloatArray, seed: int = 0, sharing: Any = "kmeans") -> Any:
@@ -39,7 +38,7 @@ class TestEveryModel:
         case.model.check_natural(prepared.natural[0])
 
     def test_finite_with_missing_values(self, case: HarmoniumCase) -> None:
-        x = with_missing(case.rows(1, 60), 0.4, case.rng(2))
+        x = case.with_missing(case.rows(1, 60), 0.4, case.rng(2))
         prepared = begun(case.model, x)
         assert np.isfinite(log_densities(prepared, ArraySource(x))).all()
 

@@ -172,6 +172,11 @@ class ExponentialFamily(ABC):
         return np.setdiff1d(np.arange(self.dimension), self.location)
 
     @property
+    def has_marginals(self) -> bool:
+        """Whether rows may be observed in part; else all columns of a row are missing or none."""
+        return self.n_features == 1 or type(self)._complete is not ExponentialFamily._complete
+
+    @property
     def leading(self) -> "ExponentialFamily":
         """The family whose statistic comes first: how a rule sees through a harmonium."""
         return self

@@ -202,8 +202,10 @@ class CoMPoisson(IndependentFamily):
     def _tied_inside(self, weights: FloatArray, mean: FloatArray) -> FloatArray:
         centre = np.clip(self._halves(mean)[0], np.exp(LOG_FLOOR), _MOST_MEAN)
         least = average(weights, least_log_factorial(centre))
-        most = geometric_log_factorial(centre.ravel()).reshape(centre.shape)
-        most = average(weights, most)
+        # by copy, as they are asked for again
+        by_copy = np.moveaxis(centre, -1, -2)
+        most = geometric_log_factorial(by_copy.ravel()).reshape(by_copy.shape)
+        most = (most * weights[..., None, :]).sum(-1)
         given = average(weights, self._halves(mean)[1])
         inside = np.clip(given, least + _LEAST_SHARE * (most - least), most)
         moved = (inside - given)[..., None, :]

@@ -71,6 +71,11 @@ class Product(ExponentialFamily):
         return np.concatenate([part.location + start for part, start in pairs])
 
     @property
+    def has_marginals(self) -> bool:
+        """Whether all parts' columns may be missing one by one."""
+        return all(part.has_marginals for part in self.parts)
+
+    @property
     def standardisation(self) -> tuple[ColumnUnits, ...]:
         """As the parts', from left to right."""
         return tuple(units for part in self.parts for units in part.standardisation)

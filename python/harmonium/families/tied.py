@@ -48,8 +48,7 @@ def match_tied(
     ``start`` (m, K, dimension) lies inside the domain, with one shape in each group.
     """
     solver = _Profile(family, weights, mean, start)
-    with np.errstate(all="ignore"):
-        found = minimise(solver.local, start[:, 0, family.shape])
+    found = minimise(solver.local, start[:, 0, family.shape])
     natural = solver.locate(np.arange(len(start)), found.point)
     return np.where(found.found[:, None, None], natural, np.nan)
 

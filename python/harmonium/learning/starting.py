@@ -59,7 +59,7 @@ def _start(
     least_noise: float,
 ) -> Prepared:
     """As :func:`start`, with noise variances of at least this share of their columns'."""
-    filled = Sample(_fill(sample), sample.weights)
+    filled = Sample(_fill(family, sample), sample.weights)
     if isinstance(family, Harmonium):
         if isinstance(family.rule, MixtureRule):
             return _start_mixture(family, filled, rng, sharing)
@@ -128,16 +128,30 @@ def _variance(x: FloatArray, weights: FloatArray) -> FloatArray:
     return np.asarray(np.average((x - centre) ** 2, axis=0, weights=weights))
 
 
-def _fill(sample: Sample) -> FloatArray:
-    """Missing values at the median of those observed in their column: a value that occurs."""
+def _fill(family: ExponentialFamily, sample: Sample) -> FloatArray:
+    """Missing values at what occurs: the median of those observed in their column.
+
+    Where the columns of a row go together, the row observed that is nearest to all medians.
+    """
     missing = np.isnan(sample.x)
     if not missing.any():
         return sample.x
+    while isinstance(family, Harmonium):
+        family = family.observable
+    if isinstance(family, Product):
+        parts = zip(family.parts, family.split_columns(sample.x), strict=True)
+        return np.concatenate([_fill(part, Sample(x, sample.weights)) for part, x in parts], -1)
     out = sample.x.copy()
+    medians = np.zeros(out.shape[1])
     for f in np.flatnonzero(missing.any(0)):
         seen = ~missing[:, f]
-        median = quantiles(out[seen, f], sample.weights[seen], (0.5,))[0] if seen.any() else 0.0
-        out[missing[:, f], f] = median
+        if seen.any():
+            medians[f] = quantiles(out[seen, f], sample.weights[seen], (0.5,))[0]
+        out[missing[:, f], f] = medians[f]
+    known = np.flatnonzero(~missing.any(-1))
+    if not family.has_marginals and len(known):
+        nearest = known[((out[known] - medians) ** 2).sum(-1).argmin()]
+        out[missing.any(-1)] = out[nearest]
     return out
 
 

@@ -34,6 +34,8 @@ class Minimum(NamedTuple):
     found: Any
 
 
+# a step too far may overflow: it is then halved
+@np.errstate(all="ignore")
 def minimise(oracle: Oracle, start: FloatArray, max_iter: int = 100) -> Minimum:
     """Return the minima of n convex functions from starting points (n, p) in their domains.
 

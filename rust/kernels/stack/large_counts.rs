@@ -61,8 +61,8 @@ fn deviance(x: f64, mean: f64) -> f64 {
     if x <= 0.0 {
         return mean;
     }
-    // the ratio to a tiny mean may leave the range of doubles
-    let log_ratio = if mean < 1e-250 {
+    // a ratio may leave the range of doubles
+    let log_ratio = if x * 1e-150 > mean.min(1e100) * 1e150 {
         x.ln() - mean.ln()
     } else {
         (x / mean).ln()
