@@ -59,8 +59,8 @@ def test_a_picture_and_its_numbers(gallery: Path, entry: Entry) -> None:
     said = record(gallery, entry.number)
     assert said["picture"]["file"] == f"{entry.stem}.png"
     width, height = png_size(gallery / f"{entry.stem}.png")
-    assert 600 < width < 1600
-    assert 300 < height < 1200
+    assert 600 < width < 1300
+    assert 200 < height < 1000
     assert abs(width - said["picture"]["width"]) <= 1
     assert abs(height - said["picture"]["height"]) <= 1
     assert len(said["alternative"]) > 40

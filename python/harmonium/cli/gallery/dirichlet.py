@@ -142,9 +142,9 @@ def _figure(naturals: FloatArray, counts: FloatArray) -> Any:
                 color=BRIGHT[3],
                 mec=INK,
                 mew=0.6,
-                markersize=11,
+                markersize=12,
                 label="truth",
-                zorder=5,
+                zorder=3.5,
             )
         axes["d"].legend(loc="upper right", bbox_to_anchor=(1.1, 1.0))
         return figure
