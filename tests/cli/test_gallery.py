@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
+from harmonium import Boltzmann, LinearGaussian, Normal
 from harmonium.cli import main
 from harmonium.cli.gallery import run as run_function
+from harmonium.cli.gallery.brute_force import PlaneByStates
 from harmonium.cli.gallery.exhibit import Comparison, Conditions, Exhibit
 from harmonium.cli.gallery.registry import FIGURES, Entry, find
 from harmonium.cli.gallery.writing import plain
@@ -173,6 +175,82 @@ def test_hierarchical_mixture(gallery: Path) -> None:
     assert best <= numbers["cross_entropy_from_the_law"] + 0.01
     assert max(numbers["cross_entropies_of_the_librarys_starts"]) <= best + 0.01
     assert best < numbers["cross_entropy_of_the_law"]
+
+
+def test_population_code(gallery: Path) -> None:
+    numbers = record(gallery, 4)["numbers"]
+    matrix = np.array(numbers["correlations"])
+    np.testing.assert_allclose(matrix, numbers["correlations_by_quadrature"], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(np.diagonal(matrix), 1, rtol=1e-12)
+    # gains vary as the sine: nothing is left for the cosine
+    assert numbers["rho"][0] == pytest.approx(0, abs=1e-12)
+    assert numbers["conjugation_residual"] < 1e-5
+
+
+def test_von_mises_mixture(gallery: Path) -> None:
+    numbers = record(gallery, 5)["numbers"]
+    ways = numbers["methods"]
+    assert list(ways) == ["exact EM", "CE-GD", "EM-GD", "CE-MCGD", "EM-MCGD"]
+    lowest = numbers["cross_entropy_from_the_law"]
+    assert ways["exact EM"]["cross_entropy"] == pytest.approx(lowest, abs=1e-6)
+    for way in ways.values():
+        assert way["cross_entropy"] >= lowest - 1e-6
+        # every way is on its way
+        assert way["history"][-1] < way["history"][0] - 0.1
+        assert len({way["history"][0] for way in ways.values()}) == 1
+
+
+def test_count_mixture(gallery: Path) -> None:
+    numbers = record(gallery, 6)["numbers"]
+    np.testing.assert_allclose(numbers["means"], numbers["sample_means"], rtol=1e-6)
+    pairs = np.tril_indices(10, -1)
+    found, sample = (np.array(numbers[f"{k}covariances"])[pairs] for k in ("", "sample_"))
+    assert np.corrcoef(found, sample)[0, 1] > 0.9
+    assert numbers["cross_entropy"] < numbers["cross_entropy_of_independent_counts"] - 0.5
+
+
+def test_dirichlet(gallery: Path) -> None:
+    numbers = record(gallery, 8)["numbers"]
+    counts = np.bincount(numbers["observations"], minlength=3)
+    np.testing.assert_allclose(numbers["concentrations"][-1], 0.5 + counts, rtol=1e-12)
+    assert counts.sum() == 30
+    assert numbers["entropies"][-1] < numbers["entropies"][1]
+
+
+def test_rings_in_spikes(gallery: Path) -> None:
+    numbers = record(gallery, 11)["numbers"]
+    assert (np.diff(numbers["exact_em"]["history"]) <= 1e-9).all()
+    history = numbers["em_by_gradients"]["history"]
+    # a few steps of Adam get nearly as far in an iteration as the exact M-step
+    assert history[0] == pytest.approx(numbers["exact_em"]["history"][0], abs=1e-9)
+    assert history[-1] < history[0] - 0.5
+    assert numbers["cross_entropy_of_the_learned_stimuli"] < numbers["entropy_of_the_stimuli"] + 0.6
+
+
+def test_the_same_again(gallery: Path) -> None:
+    again = find("population-code").make(Conditions(False, 0, lambda _: None))
+    assert plain(again.numbers) == record(gallery, 4)["numbers"]
+    other = find("4").make(Conditions(False, 1, lambda _: None))
+    assert plain(other.numbers)["responses"] != record(gallery, 4)["numbers"]["responses"]
+
+
+def test_sums_over_states() -> None:
+    rng = np.random.default_rng(0)
+    model = LinearGaussian(Normal(2), Boltzmann(4))
+    law = PlaneByStates(4)
+    for _ in range(5):
+        point = model.from_prior_and_likelihood(
+            prior=rng.uniform(-1, 1, 10),
+            interaction=rng.uniform(-1, 1, (2, 4)),
+            observable=Normal(2).from_parameters(
+                mean=rng.normal(size=2), covariance=[[1.0, 0.4], [0.4, 2.0]]
+            ),
+        )
+        np.testing.assert_allclose(
+            np.asarray(law.to_mean(point)), model.to_mean(point), rtol=1e-10, atol=1e-12
+        )
+    point[2] = 1.0  # a precision below zero
+    assert law.to_mean(point) is None
 
 
 def test_entropy_of_rings() -> None:
