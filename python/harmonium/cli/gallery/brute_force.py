@@ -1,5 +1,7 @@
 """The other way to each number: sums over all states, without the library's mathematics."""
 
+from typing import Any
+
 import numpy as np
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
@@ -12,26 +14,35 @@ def all_states(n: int) -> FloatArray:
     return (np.arange(2**n)[:, None] >> np.arange(n) & 1).astype(float)
 
 
-def unit_log_probabilities(
-    states: FloatArray, biases: FloatArray, couplings: FloatArray
-) -> FloatArray:
-    """Return log probabilities of all states of a Boltzmann machine."""
-    energies = states @ biases + 0.5 * np.einsum("si,ij,sj->s", states, couplings, states)
-    return np.asarray(energies - logsumexp(energies))
+class LinearByStates:
+    """A linear Gaussian model with binary units as a sum over all of their states.
 
+    ``parameters`` are people's: mean, loadings, noise, and the units' biases and couplings.
+    """
 
-def joint_log_densities(
-    x: FloatArray,
-    states: FloatArray,
-    log_prior: FloatArray,
-    mean: FloatArray,
-    loadings: FloatArray,
-    noise: FloatArray,
-) -> FloatArray:
-    """Return log q(x, z), (n, states), of normals about ``mean + loadings z``."""
-    centred = multivariate_normal(np.zeros(len(mean)), noise)
-    logs = [centred.logpdf(x - mean - loadings @ state) for state in states]
-    return np.asarray(np.transpose(logs) + log_prior)
+    def __init__(self, parameters: Any) -> None:
+        mean, loadings, noise, (biases, couplings) = parameters
+        self._states = all_states(len(biases))
+        pairs = np.einsum("si,ij,sj->s", self._states, couplings, self._states)
+        energies = self._states @ biases + 0.5 * pairs
+        self._log_prior = energies - logsumexp(energies)
+        self._centres = mean + self._states @ loadings.T
+        self._noise = multivariate_normal(np.zeros(len(mean)), noise)
+
+    def _joint(self, x: FloatArray) -> FloatArray:
+        """Log q(x, z), (n, states)."""
+        logs = [self._noise.logpdf(x - centre) for centre in self._centres]
+        return np.asarray(np.transpose(logs) + self._log_prior)
+
+    def log_density(self, x: FloatArray) -> FloatArray:
+        """Return log q(x), (n,), in nats."""
+        return np.asarray(logsumexp(self._joint(x), -1))
+
+    def moments(self, x: FloatArray) -> FloatArray:
+        """Return E[z zT | x], (n, units, units), by Bayes' rule."""
+        joint = self._joint(x)
+        shares = np.exp(joint - logsumexp(joint, -1, keepdims=True))
+        return np.asarray(np.einsum("ns,si,sj->nij", shares, self._states, self._states))
 
 
 class PlaneByStates:

@@ -7,6 +7,7 @@ import numpy as np
 
 from harmonium.cli.gallery.brute_force import PlaneByStates
 from harmonium.cli.gallery.exhibit import Comparison, Conditions, Exhibit
+from harmonium.cli.gallery.gradient_em import Learned, Schedule
 from harmonium.cli.gallery.spikes import (
     GAIN,
     LATENT,
@@ -14,10 +15,9 @@ from harmonium.cli.gallery.spikes import (
     SIDE,
     UNITS,
     VARIANCE,
-    Learned,
     Responses,
     brute_force,
-    em_by_gradients,
+    descend,
     evidence,
     exact_em,
     paper_start,
@@ -52,20 +52,19 @@ class Size:
         Points along a side of the region of the regression.
     starts, iterations : int
         Starting points of exact EM, and iterations of each.
-    gradient_iterations, gradient_steps : int
-        Iterations of EM by gradients, and steps of each.
+    schedule : Schedule
+        Of EM by gradients.
     """
 
     counts: tuple[int, int]
     grid: int
     starts: int
     iterations: int
-    gradient_iterations: int
-    gradient_steps: int
+    schedule: Schedule
 
 
-QUICK = Size((45, 255), 100, 1, 80, 3, 100)
-FULL = Size((150, 850), 200, 8, 300, 500, 1000)
+QUICK = Size((45, 255), 100, 1, 80, Schedule(3, 100, 3e-2))
+FULL = Size((150, 850), 200, 8, 300, Schedule(500, 1000, 3e-2))
 
 
 def exhibit(conditions: Conditions) -> Exhibit:
@@ -90,16 +89,14 @@ def exhibit(conditions: Conditions) -> Exhibit:
         exact.append(exact_em(start, responses, size.iterations))
     best = min(exact, key=lambda run: float(run.history[-1]))
     conditions.tell("rings in spikes: EM by gradients")
-    by_gradients = em_by_gradients(
-        starts[0], responses, size.gradient_iterations, size.gradient_steps
-    )
+    by_gradients = descend(starts[0], responses, size.schedule)
     conditions.tell("rings in spikes: comparing with quadrature")
     examples = [0, size.counts[0] + size.counts[1] // 8, size.counts[0] + size.counts[1] // 2]
-    check = [brute_force(best.prior, responses, k) for k in examples]
-    means = posterior_means(best.prior, responses)
-    log_evidence = responses.constants + evidence(best.prior, responses.shifts)
+    check = [brute_force(best.natural, responses, k) for k in examples]
+    means = posterior_means(best.natural, responses)
+    log_evidence = responses.constants + evidence(best.natural, responses.shifts)
     residual = float(np.abs(residuals).max())
-    found_law = _against_law(rings, best.prior)
+    found_law = _against_law(rings, best.natural)
     return Exhibit(
         title="Rings found in spikes",
         paragraphs=(
@@ -111,7 +108,7 @@ def exhibit(conditions: Conditions) -> Exhibit:
             "expectation-maximisation then learns without going through the spikes again.",
             f"By exact EM {best.history[-1]:.3f} nats a response (best of {size.starts} "
             f"{'start' if size.starts == 1 else 'starts'}, {size.iterations} iterations); "
-            f"by {size.gradient_iterations} × {size.gradient_steps} steps of Adam from the first "
+            f"by {size.schedule.iterations} × {size.schedule.steps} steps of Adam from the first "
             f"start {by_gradients.history[-1]:.3f}.",
         ),
         alternative="Sum of tuning curves over the plane; residuals of its regression; stimuli "
@@ -163,8 +160,8 @@ def exhibit(conditions: Conditions) -> Exhibit:
                 0.0,
                 float(
                     np.abs(
-                        np.asarray(PlaneByStates(UNITS).to_mean(best.prior))
-                        - LATENT.to_mean(best.prior)
+                        np.asarray(PlaneByStates(UNITS).to_mean(best.natural))
+                        - LATENT.to_mean(best.natural)
                     ).max()
                 ),
                 "brute-force sum over all states",
@@ -208,7 +205,7 @@ def exhibit(conditions: Conditions) -> Exhibit:
             },
             "entropy_of_the_stimuli": rings.entropy(),
             "cross_entropy_of_the_learned_stimuli": found_law,
-            "prior": best.prior,
+            "prior": best.natural,
         },
     )
 
@@ -265,7 +262,7 @@ def _figure(
             ax.plot(*y[k], "o", color="none", mec=shade, mew=1.5, markersize=13)
         _draw_histories(axes["e"], exact, best, by_gradients)
         plot_density(
-            lambda x: LATENT.log_observable_density(best.prior, x),
+            lambda x: LATENT.log_observable_density(best.natural, x),
             limits=_WINDOW,
             resolution=140,
             ax=axes["f"],

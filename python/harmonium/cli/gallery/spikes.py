@@ -1,16 +1,17 @@
 """Spikes of neurons that tile the plane, and learning the law of what they see."""
 
 import time
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import gammaln, logsumexp
 
 from harmonium.cli.gallery.brute_force import PlaneByStates
+from harmonium.cli.gallery.gradient_em import Learned, Schedule, em_by_gradients
 from harmonium.families.boltzmann import Boltzmann
 from harmonium.families.normal import Normal
 from harmonium.harmonium import Harmonium
-from harmonium.learning.optimisers import Adam
 from harmonium.models import LinearGaussian
 from harmonium.rules.base import add_leading
 from harmonium.validation import FloatArray
@@ -20,7 +21,6 @@ UNITS = 6
 #: Rates are ``PEAK exp(-|y - preferred|**2 / (2 VARIANCE))``.
 GAIN, VARIANCE = 2.0, 0.15
 PEAK = GAIN / VARIANCE
-RATE = 3e-2
 LATENT = LinearGaussian(Normal(2), Boltzmann(UNITS))
 
 
@@ -35,14 +35,6 @@ class Responses(NamedTuple):
     counts: FloatArray
     shifts: FloatArray
     constants: FloatArray
-
-
-class Learned(NamedTuple):
-    """A prior, its cross-entropy before and after each iteration, and how long that took."""
-
-    prior: FloatArray
-    history: FloatArray
-    seconds: float
 
 
 def preferred() -> FloatArray:
@@ -101,36 +93,29 @@ def posterior_means(prior: FloatArray, responses: Responses) -> FloatArray:
 def exact_em(prior: FloatArray, responses: Responses, iterations: int) -> Learned:
     """Learn the prior by expectation-maximisation, the tuning curves being known.
 
-    Each spike vector enters as what it adds to the prior: the spikes are not read again.
+    Each spike vector enters as what it adds to the prior: the spikes are not read again. The
+    M-step is the library's, which keeps what is on its way to a boundary (two neurons that are
+    never on together) inside.
     """
     began = time.perf_counter()
     history = [_cross_entropy(prior, responses)]
     for _ in range(iterations):
-        prior = LATENT.to_natural(_expectation(prior, responses))
+        stack = LATENT.prepare(prior)
+        sums = stack.sums_of(np.ones(1), _expectation(prior, responses)[None])
+        prior = stack.maximise(sums, set()).natural[0]
         history.append(_cross_entropy(prior, responses))
     return Learned(prior, np.array(history), time.perf_counter() - began)
 
 
-def em_by_gradients(
-    prior: FloatArray, responses: Responses, iterations: int, steps: int
-) -> Learned:
-    """Learn the prior with so many steps of Adam for each M-step, its moments starting anew."""
-    began = time.perf_counter()
-    law, adam = PlaneByStates(UNITS), Adam(RATE)
-    history = [_cross_entropy(prior, responses)]
-    for _ in range(iterations):
-        target = _expectation(prior, responses)
-        state, mean = adam.init(prior), law.to_mean(prior)
-        for _ in range(steps):
-            assert mean is not None
-            state, ahead = adam.step(state, prior, mean - target)
-            mean = law.to_mean(ahead)
-            while mean is None:  # out of the domain: half of the way
-                ahead = 0.5 * (prior + ahead)
-                mean = law.to_mean(ahead)
-            prior = ahead
-        history.append(_cross_entropy(prior, responses))
-    return Learned(prior, np.array(history), time.perf_counter() - began)
+def descend(prior: FloatArray, responses: Responses, schedule: Schedule) -> Learned:
+    """Learn the prior by gradient steps, the tuning curves being known."""
+    return em_by_gradients(
+        PlaneByStates(UNITS),
+        prior,
+        partial(_expectation, responses=responses),
+        partial(_cross_entropy, responses=responses),
+        schedule,
+    )
 
 
 def brute_force(prior: FloatArray, responses: Responses, row: int) -> tuple[float, FloatArray]:
