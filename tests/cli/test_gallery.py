@@ -20,6 +20,7 @@ from harmonium.cli.gallery.exhibit import Comparison, Conditions, Exhibit
 from harmonium.cli.gallery.registry import FIGURES, Entry, find
 from harmonium.cli.gallery.writing import plain
 from harmonium.cli.rings import Rings
+from harmonium.expectation import threads
 from harmonium.plotting import new_figure
 
 
@@ -27,7 +28,8 @@ from harmonium.plotting import new_figure
 def gallery(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """All figures in their quick size, made once."""
     folder = tmp_path_factory.mktemp("gallery") / "new" / "gallery"
-    with threadpool_limits(limits=1):
+    with threadpool_limits(limits=1), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(threads, "_setting", [None])
         assert main(["gallery", "--output", str(folder), "--threads", "1"]) == 0
     return folder
 
