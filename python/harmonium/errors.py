@@ -5,6 +5,10 @@ class BoundaryError(ValueError):
     """A mean parameter lies on the boundary of its domain, where no natural parameter exists."""
 
 
+class NotConjugatedError(ValueError):
+    """A model has no conjugation parameters, so that what was asked has no closed form."""
+
+
 class ModelFileError(ValueError):
     """A saved model is damaged, of a newer format, or not what was asked for."""
 

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from harmonium import Boltzmann
 from harmonium.families.boltzmann_dense import Enumeration
-from harmonium.families.boltzmann_gibbs import effective_sample_size
 from harmonium.families.boltzmann_tree import JunctionTree
 from harmonium.numerics.elimination import eliminate
+from harmonium.numerics.markov_chains import effective_sample_size
 
 
 def lattice(rows: int, columns: int) -> list[tuple[int, int]]:

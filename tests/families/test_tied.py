@@ -148,7 +148,7 @@ def test_com_poissons_with_one_shape_by_brute_force(scale):
         total = 0.0
         for m, log in zip(mean, logs.mean(1), strict=True):
             rate = optimize.brentq(
-                lambda t: family.to_mean([t, -shape])[0] - m,
+                lambda t, m=m: family.to_mean([t, -shape])[0] - m,
                 shape * np.log(m / 4),
                 shape * np.log(4 * m),
                 xtol=1e-14 * max(1.0, abs(np.log(m))),

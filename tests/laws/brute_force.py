@@ -29,6 +29,7 @@ from harmonium.families import (
     VonMisesFisher,
     Wishart,
 )
+from harmonium.rules.interaction import InteractionShape
 from harmonium.validation import FloatArray
 from laws.supports import Kind, positive, real, unit_interval
 
@@ -230,8 +231,8 @@ def log_joint(model: Harmonium, natural: FloatArray, rows: FloatArray) -> FloatA
     parts = model.split(natural)
     x, z = model.split_observation(rows)
     s, t = model.observable.sufficient_statistic(x), model.latent.sufficient_statistic(z)
-    (block,) = model.blocks
-    cross = np.einsum("ni,ij,nj->n", s[:, block.rows], parts.interaction, t[:, block.columns])
+    at = InteractionShape(model.blocks)
+    cross = np.einsum("ni,ij,nj->n", s[:, at.rows], parts.interaction, t[:, at.columns])
     base = model.observable.log_base_measure(x) + model.latent.log_base_measure(z)
     return s @ parts.observable + t @ parts.latent + cross + base - model.log_partition(natural)
 

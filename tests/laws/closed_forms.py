@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from scipy import stats
+from scipy.linalg import block_diag
 from scipy.special import gammaln, logsumexp
 
 from harmonium import Harmonium
@@ -37,7 +38,7 @@ from harmonium.families import (
     VonMisesFisher,
     Wishart,
 )
-from harmonium.rules import LinearRule
+from harmonium.rules import LinearRule, ViewsRule
 from harmonium.validation import FloatArray
 from laws import scipy_laws
 
@@ -81,6 +82,10 @@ def components_of(
         line = parameters.mean, parameters.loadings, parameters.noise
         laws = components_of(family.latent, prior, behind=True)
         return [(log_weight, law.behind(*line)) for log_weight, law in laws]
+    if isinstance(family.rule, ViewsRule) and not isinstance(family.latent, Categorical):
+        line = _one_line(family.to_parameters(natural).views)
+        laws = components_of(family.latent, prior, behind=True)
+        return [(log_weight, law.behind(*line)) for log_weight, law in laws]
     assert isinstance(family.latent, Categorical)
     log_weights = _log_probabilities(prior)
     points = family.likelihood(natural, np.arange(float(len(log_weights)))[:, None])
@@ -89,6 +94,16 @@ def components_of(
         for own, point in zip(log_weights, points, strict=True)
         for log_weight, law in components_of(family.observable, point, behind=behind)
     ]
+
+
+def _one_line(views: Any) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Offset, loadings and noise of linear views, one below the other."""
+    noise = block_diag(*(view.noise for view in views))
+    return (
+        np.concatenate([view.mean for view in views]),
+        np.concatenate([view.loadings for view in views]),
+        noise,
+    )
 
 
 def log_density(model: Harmonium, natural: FloatArray, x: FloatArray) -> FloatArray:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from harmonium import Harmonium, LinearGaussian, Mixture
+from harmonium import Harmonium, LinearGaussian, Mixture, Views
 from harmonium.families import (
     Bernoulli,
     Beta,
@@ -123,6 +123,7 @@ _FACTORS = LinearGaussian(_diagonal(4), Normal(2))
 _ONE_FACTOR = LinearGaussian(_diagonal(2), Normal(1))
 _BINARY = LinearGaussian(Normal(2), Boltzmann(3))
 _ONE_BINARY = LinearGaussian(Normal(1), Boltzmann(2))
+_TWO_CLUSTERS = Mixture(Normal(1), 2)
 
 CASES = [
     _case("one normal", Mixture(Normal(2), 1)),
@@ -255,6 +256,37 @@ CASES = [
         "mixture of Poisson mixtures",
         Mixture(Mixture(Poisson(3), 2), 2),
         Mixture(Mixture(Poisson(2), 2), 2),
+    ),
+    _case(
+        "views of categories",
+        Views(Mixture(Normal(2), 3), Mixture(Gamma(1), 3), Mixture(Poisson(1), 3)),
+        Views(Mixture(Normal(1), 2), Mixture(Poisson(1), 2)),
+    ),
+    _case(
+        "tied views of categories",
+        Views(_tied(_diagonal(2), 3), _tied(Normal(1), 3), Mixture(Poisson(1), 3)),
+        Views(_tied(Normal(1), 2), Mixture(Poisson(1), 2)),
+    ),
+    _case(
+        "views of factors",
+        Views(_FACTORS, LinearGaussian(Normal(2), Normal(2))),
+        Views(LinearGaussian(_isotropic(1), Normal(1)), LinearGaussian(Normal(1), Normal(1))),
+        compiled=False,
+    ),
+    _case(
+        "views of clusters",
+        Views(
+            LinearGaussian(_diagonal(3), _TWO_CLUSTERS),
+            LinearGaussian(_isotropic(2), _TWO_CLUSTERS),
+        ),
+        Views(LinearGaussian(Normal(1), _TWO_CLUSTERS), LinearGaussian(Normal(1), _TWO_CLUSTERS)),
+        compiled=False,
+    ),
+    _case(
+        "views of states",
+        Views(_BINARY, LinearGaussian(_diagonal(2), Boltzmann(3))),
+        Views(_ONE_BINARY, _ONE_BINARY),
+        compiled=False,
     ),
 ]
 

@@ -20,7 +20,7 @@ from harmonium.families import (
     NormalWishart,
     Product,
 )
-from harmonium.rules import LinearRule, MixtureRule
+from harmonium.rules import LinearRule, MixtureRule, ViewsRule
 from harmonium.rules.base import ConjugationRule
 from harmonium.validation import FloatArray
 from laws.family_cases import CASES
@@ -104,22 +104,47 @@ def random_of_rule(rule: ConjugationRule, model: Harmonium, rng: np.random.Gener
 @random_of_rule.register
 def _(rule: MixtureRule, model: Harmonium, rng: np.random.Generator) -> FloatArray:
     n_components = model.latent.dimension + 1
-    components = np.stack([random_point(model.observable, rng) for _ in range(n_components)])
-    if rule.shared:
-        components[:, model.observable.shape] = components[0, model.observable.shape]
+    components = random_components(rule, model.observable, n_components, rng)
     weights = rng.dirichlet(np.full(n_components, 5.0))
     return model.from_parameters(weights=weights, components=components)
 
 
+def random_components(
+    rule: MixtureRule, observable: ExponentialFamily, n: int, rng: np.random.Generator
+) -> FloatArray:
+    """Return natural parameters (n, dimension), of one shape where the rule shares it."""
+    components = np.stack([random_point(observable, rng) for _ in range(n)])
+    if rule.shared:
+        components[:, observable.shape] = components[0, observable.shape]
+    return components
+
+
 @random_of_rule.register
 def _(rule: LinearRule, model: Harmonium, rng: np.random.Generator) -> FloatArray:
+    line = random_line(model.observable, model.latent, rng)
+    return model.from_parameters(**line, prior=random_point(model.latent, rng))
+
+
+def random_line(observable: Any, latent: Any, rng: np.random.Generator) -> dict[str, Any]:
+    """Return offset, loadings and noise."""
+    return {
+        "mean": rng.normal(size=observable.n),
+        "loadings": 0.8 * rng.normal(size=(observable.n, latent.leading.n_features)),
+        "noise": random_covariance(observable, rng),
+    }
+
+
+@random_of_rule.register
+def _(rule: ViewsRule, model: Harmonium, rng: np.random.Generator) -> FloatArray:
     observable: Any = model.observable
-    return model.from_parameters(
-        mean=rng.normal(size=observable.n),
-        loadings=0.8 * rng.normal(size=(observable.n, model.latent.leading.n_features)),
-        noise=random_covariance(observable, rng),
-        prior=random_point(model.latent, rng),
-    )
+    views: list[Any] = []
+    for own, part in zip(rule.rules, observable.parts, strict=True):
+        if isinstance(own, MixtureRule):
+            components = random_components(own, part, model.latent.dimension + 1, rng)
+            views.append({"components": components})
+        else:
+            views.append(random_line(part, model.latent, rng))
+    return model.from_parameters(prior=random_point(model.latent, rng), views=views)
 
 
 def rows_of(model: Harmonium, natural: FloatArray, n: int, rng: np.random.Generator) -> FloatArray:

@@ -166,7 +166,20 @@ class TestEmbeddings:
     def test_of_normals(self) -> None:
         x = clusters()
         found = embedding(Mixture(Normal(2), 2), Sample(x, np.ones(len(x))))
+        np.testing.assert_allclose(found.x, x / x.std(0))
+        # distances are one for all columns where the noise is
+        found = embedding(Mixture(Normal(2, "isotropic"), 2), Sample(x, np.ones(len(x))))
         np.testing.assert_array_equal(found.x, x)
+
+    def test_heavy_tails_do_not_decide(self) -> None:
+        # in interquartile ranges the second column would be hundreds wide, and cluster by itself
+        rng = np.random.default_rng(0)
+        apart = np.repeat([-4.0, 4.0], 200) + rng.normal(size=400)
+        heavy = np.where(rng.random(400) < 0.1, 300.0, 0.1) * rng.normal(size=400)
+        rows = Sample(np.column_stack([apart, heavy]), np.ones(400))
+        found = share_rows(embedding(Normal(2), rows), 2, np.random.default_rng(0), "kmeans")
+        agree = (found.argmax(1) == (apart > 0)).mean()
+        assert max(agree, 1 - agree) > 0.95
 
     def test_of_counts(self) -> None:
         x = np.random.default_rng(0).poisson([4.0, 400.0], (500, 2)).astype(float)

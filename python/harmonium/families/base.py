@@ -1,5 +1,6 @@
 """What every exponential family offers: written once from what each must state."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import wraps
@@ -16,11 +17,13 @@ from harmonium.families.tied import average, match_tied
 from harmonium.numerics.derivatives import jacobian
 from harmonium.validation import (
     FloatArray,
+    as_count,
     as_floats,
     as_generator,
     as_shape,
     as_table,
     as_weights,
+    check_memory,
     warn_caller,
 )
 
@@ -187,9 +190,49 @@ class ExponentialFamily(ABC):
         return False
 
     @property
+    def independent_columns(self) -> bool:
+        """Whether columns are independent of each other: some can be held and the rest drawn."""
+        return self.n_features == 1
+
+    @property
     def n_observed(self) -> int:
         """Columns of data; a harmonium's latent columns are not data."""
         return self.n_features
+
+    # ------------------------------------------------------------- families that can be enumerated
+
+    @property
+    def levels(self) -> tuple[int, ...] | None:
+        """How many values 0, 1, ... each column takes, in every combination; None: without end."""
+        return None
+
+    @property
+    def n_states(self) -> int | None:
+        """How many different observations there are; None where there is no end of them."""
+        return None if self.levels is None else math.prod(self.levels)
+
+    def states(self, start: int = 0, stop: int | None = None) -> FloatArray:
+        """Return the observations numbered ``start`` to ``stop``, (stop - start, n_features).
+
+        The first column runs fastest. Raises ValueError for a family without :attr:`levels` and
+        for a table that does not fit in memory.
+        """
+        if self.levels is None or self.n_states is None:
+            raise ValueError(f"{self!r} has no end of states: they can not be listed")
+        first = as_count(start, name="start", minimum=0)
+        last = self.n_states if stop is None else as_count(stop, name="stop", minimum=0)
+        if not first <= last <= self.n_states:
+            raise ValueError(f"states {first} to {last} of {self!r}, which has {self.n_states}")
+        check_memory(16 * (last - first) * max(1, self.n_features), "the table of states")
+        return self._states(np.arange(first, last))
+
+    def _states(self, numbers: Indices) -> FloatArray:
+        assert self.levels is not None
+        out = np.empty((len(numbers), self.n_features))
+        rest = numbers
+        for column, count in enumerate(self.levels):
+            rest, out[:, column] = np.divmod(rest, count)
+        return out
 
     # --------------------------------------------------------------------------- arguments
 

@@ -11,10 +11,11 @@ from harmonium.errors import BoundaryError, DataWarning
 from harmonium.expectation.prepared import Moments
 from harmonium.families.base import Completed, ExponentialFamily, Indices, distinct
 from harmonium.families.boltzmann_dense import Enumeration
-from harmonium.families.boltzmann_gibbs import GibbsSample, colour, gibbs
+from harmonium.families.boltzmann_gibbs import colour, gibbs
 from harmonium.families.boltzmann_tree import JunctionTree
 from harmonium.families.statistic_stack import BOUNDARY_NOTE, StatisticPrepared
 from harmonium.numerics.elimination import Edges
+from harmonium.numerics.markov_chains import GibbsSample
 from harmonium.validation import (
     FloatArray,
     as_count,
@@ -113,6 +114,11 @@ class Boltzmann(ExponentialFamily):
         return self.n
 
     @property
+    def levels(self) -> tuple[int, ...]:
+        """Each unit is 0 or 1."""
+        return (2,) * self.n
+
+    @property
     def location(self) -> Indices:
         """The units themselves."""
         return np.arange(self.n)
@@ -201,6 +207,8 @@ class Boltzmann(ExponentialFamily):
     def _sample(self, natural: FloatArray, rng: np.random.Generator) -> FloatArray:
         states = np.empty((*natural.shape[:-1], self.n))
         few = distinct(natural)
+        if few.shape == natural.shape and natural.size:
+            return self._exact.sample_each(self._flat(natural), rng).reshape(states.shape)
         for place in np.ndindex(few.shape[:-1]):
             # the axes along which a point only repeats
             rows = tuple(

@@ -59,6 +59,11 @@ class Categorical(ExponentialFamily):
         """One column."""
         return 1
 
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """The categories."""
+        return (self.n_categories,)
+
     def log_probabilities(self, natural: object) -> FloatArray:
         """Return the log probabilities of all categories, (..., n_categories)."""
         return self._log_probabilities(self.check_natural(natural))

@@ -23,6 +23,11 @@ class IndependentFamily(ExponentialFamily):
         """psi by copy: (..., n_features)."""
 
     @property
+    def independent_columns(self) -> bool:
+        """Columns are independent."""
+        return True
+
+    @property
     def _statistics_per_copy(self) -> int:
         return self.dimension // self.n_features
 

@@ -90,6 +90,11 @@ class Normal(ExponentialFamily):
         return self.covariance == "full" or self.n == 1
 
     @property
+    def independent_columns(self) -> bool:
+        """Whether the covariance is diagonal."""
+        return self.covariance != "full" or self.n == 1
+
+    @property
     def standardisation(self) -> tuple[ColumnUnits, ...]:
         """Each column has its scale, but for isotropic covariances."""
         return (ColumnUnits("common" if self.covariance == "isotropic" else "each", self.n),)

@@ -64,6 +64,14 @@ class Product(ExponentialFamily):
         return sum(part.n_features for part in self.parts)
 
     @property
+    def levels(self) -> tuple[int, ...] | None:
+        """The parts', side by side."""
+        levels = [part.levels for part in self.parts]
+        if any(own is None for own in levels):
+            return None
+        return tuple(count for own in levels if own is not None for count in own)
+
+    @property
     def location(self) -> Indices:
         """The parts' location statistics."""
         starts = np.cumsum([0, *(part.dimension for part in self.parts[:-1])])
@@ -74,6 +82,11 @@ class Product(ExponentialFamily):
     def has_marginals(self) -> bool:
         """Whether all parts' columns may be missing one by one."""
         return all(part.has_marginals for part in self.parts)
+
+    @property
+    def independent_columns(self) -> bool:
+        """Whether every part's are."""
+        return all(part.independent_columns for part in self.parts)
 
     @property
     def standardisation(self) -> tuple[ColumnUnits, ...]:

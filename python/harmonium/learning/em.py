@@ -129,7 +129,8 @@ class Work:
     def totals(self, prepared: Prepared) -> Totals:
         """Return what one pass over the rows, or their summary, says of a point."""
         if self._summary is not None:
-            return self._summary.expectation(prepared)
+            totals: Totals = self._summary.expectation(prepared)
+            return totals
         return expectation(prepared, self._source)
 
     @steady

@@ -23,6 +23,16 @@ class Penalty(Protocol):
         """Return their gradients (..., dimension)."""
 
 
+class Objective(Protocol):
+    """What a convex solve asks of what it minimises."""
+
+    def slope(self, free: FloatArray) -> tuple[float, FloatArray]:
+        """Return value and gradient at one point, infinite outside the domain."""
+
+    def hessian(self, free: FloatArray) -> FloatArray:
+        """Return the Hessian at one point."""
+
+
 class Surrogate:
     """``psi(theta) - mean . theta`` (Eq. 26) on a space, with a penalty ``share`` of which counts.
 
@@ -73,6 +83,12 @@ class Surrogate:
         ``which``, a mask, asks for some of the coordinates only.
         """
         chosen = np.ones(len(free), dtype=bool) if which is None else which
+        if self._knows_its_fisher:
+            matrix = self._space.model._fisher_information(self._space.natural(free))
+            rows = self._space.matrix
+            return (
+                matrix[np.ix_(chosen, chosen)] if rows is None else _between(matrix, rows[chosen])
+            )
 
         def gradients(part: FloatArray) -> FloatArray:
             return self._gradients(_filled(free, chosen, part))[:, chosen]
@@ -80,6 +96,13 @@ class Surrogate:
         with np.errstate(all="ignore"):
             matrix = jacobian_at_once(gradients, free[chosen], self._steps(free, chosen))
         return np.asarray(0.5 * (matrix + matrix.T))
+
+    @property
+    def _knows_its_fisher(self) -> bool:
+        """Whether the family states its Fisher information, which is the Hessian then."""
+        stated = type(self._space.model)._fisher_information
+        plain = self._penalty is None and not self._space.split
+        return plain and stated is not ExponentialFamily._fisher_information
 
     def product(self, free: FloatArray, direction: FloatArray) -> FloatArray:
         """Return the Hessian times one direction (size,)."""
@@ -109,8 +132,35 @@ class Surrogate:
         return np.asarray(steps)
 
 
+def _between(matrix: FloatArray, rows: FloatArray) -> FloatArray:
+    return np.asarray(rows @ matrix @ rows.T)
+
+
 def _filled(free: FloatArray, chosen: Any, parts: FloatArray) -> FloatArray:
     """All coordinates (n, size) from those chosen, the others as they are."""
     out = np.repeat(free[None], len(parts), 0)
     out[:, chosen] = parts
     return out
+
+
+class Part:
+    """An objective in some of its coordinates, the others held."""
+
+    def __init__(self, whole: Surrogate, at: FloatArray, which: Any) -> None:
+        self._objective = whole
+        self._at = at
+        self._which = which
+
+    def _whole(self, part: FloatArray) -> FloatArray:
+        out = self._at.copy()
+        out[self._which] = part
+        return out
+
+    def slope(self, free: FloatArray) -> tuple[float, FloatArray]:
+        """Return the value and the gradient in these."""
+        value, gradient = self._objective.slope(self._whole(free))
+        return value, gradient[self._which]
+
+    def hessian(self, free: FloatArray) -> FloatArray:
+        """Return the Hessian in these."""
+        return self._objective.hessian(self._whole(free), self._which)

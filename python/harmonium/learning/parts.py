@@ -69,7 +69,7 @@ def part_of(family: ExponentialFamily, name: str, argument: str = "fix") -> Part
         return Part(np.concatenate([np.arange(a), interaction]), None)
     if head in ("location", "shape"):
         own = family.observable.location if head == "location" else family.observable.shape
-        met = np.isin(family._interaction.rows_of_entries, own)
+        met = np.isin(family._rows[family._entries()[0]], own)
         return Part(np.concatenate([own, interaction[met]]), None)
     raise ValueError(
         f'{argument}: parts of a model are "likelihood", "observable", "interaction", "prior", '

@@ -8,9 +8,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from harmonium.expectation.prepared import Prepared
+from harmonium.expectation import ArraySource, Prepared, expectation
 from harmonium.families.base import ExponentialFamily
 from harmonium.families.boltzmann import Boltzmann
+from harmonium.families.categorical import Categorical
 from harmonium.families.normal import Normal
 from harmonium.families.normal_stack import NormalPrepared
 from harmonium.families.product import Product
@@ -19,6 +20,7 @@ from harmonium.harmonium import Harmonium
 from harmonium.learning.factors import Factors, maximum_likelihood_factors, principal_factors
 from harmonium.learning.floating_point import steady
 from harmonium.learning.kmeans import kmeans, seeds, squared_distances
+from harmonium.learning.separation import separating_factors
 from harmonium.learning.standardisation import Sample, quantiles
 from harmonium.rules.linear import LinearRule
 from harmonium.rules.linear_stack import NOISE_FLOOR, LinearPrepared
@@ -28,6 +30,8 @@ from harmonium.validation import FloatArray
 
 #: Least share of noise where factors only start a fit: EM does not leave a noise of nothing.
 _OPEN = 0.01
+#: Iterations of EM by which starting points are told from each other.
+_TRIAL = 15
 #: Factors whose strength relative to the noise is less are not to be seen in the rows.
 _FAINT = 1e-3
 
@@ -103,8 +107,8 @@ def _at_random(weights: FloatArray, n: int, rng: np.random.Generator) -> Any:
 def embedding(family: ExponentialFamily, sample: Sample) -> Sample:
     """Return rows (n, p) in which distances mean something for the family.
 
-    The statistics that place an observation, square roots of counts; in units of their spread
-    where the family is not standardised.
+    The statistics that place an observation, square roots of counts; in standard deviations,
+    unless one scale is common to all.
     """
     while isinstance(family, Harmonium):
         family = family.observable
@@ -115,9 +119,11 @@ def embedding(family: ExponentialFamily, sample: Sample) -> Sample:
     points = family._statistic(sample.x)[:, family.location]
     if not points.shape[1]:  # a single category: all rows are alike
         return Sample(np.zeros((len(points), 1)), sample.weights)
-    if all(units.kind == "none" for units in family.standardisation):
-        if points.size and (points >= 0).all() and (points == np.rint(points)).all():
-            points = np.sqrt(points)
+    kinds = {units.kind for units in family.standardisation}
+    if kinds == {"none"} and points.size and (points >= 0).all():
+        points = np.sqrt(points) if (points == np.rint(points)).all() else points
+    if "common" not in kinds:
+        # not the interquartile ranges of the data's units, in which heavy tails are far out
         spread = np.sqrt(_variance(points, sample.weights))
         points = points / np.where(spread > 0, spread, 1.0)
     return Sample(points, sample.weights)
@@ -278,35 +284,72 @@ def _start_linear(
     observable = family.observable
     assert isinstance(observable, Normal)
     centre = np.average(sample.x, axis=0, weights=sample.weights)
+    deviation = sample.x - centre
     # rows whose plain products are the weighted ones
     share = np.sqrt(sample.weights * (len(sample.x) / sample.weights.sum()))
-    deviation = sample.x - centre
     weighted = deviation * share[:, None]
     variances = (weighted**2).mean(0)
     # a column that does not vary is in units of its own
     scale = np.where(variances > 0, np.sqrt(variances), 1.0)
-    floor = (NOISE_FLOOR * scale) ** 2
     width = family.latent.leading.n_features
-    offset = np.zeros(observable.n)
-    prior: Prepared
     if isinstance(family.latent.leading, Boltzmann):
         loadings, offset, prior = _random_directions(family.latent, scale, sample, rng)
-        least_noise = _OPEN
-    else:
-        diagonal = observable.covariance == "diagonal"
-        factors = (maximum_likelihood_factors if diagonal else principal_factors)(weighted, width)
-        loadings, variances = factors.loadings, factors.noise
-        if isinstance(family.latent, Normal):
-            prior = _standard_normal(family.latent)
-        else:
-            least_noise = _OPEN
-            scores = _scores(deviation, Factors(loadings, np.maximum(variances, floor)), rng)
-            rows = Sample(scores, sample.weights)
-            prior = _start(family.latent, rows, rng, sharing, least_noise)
-    variances = np.maximum(variances, least_noise * scale**2)
+        factors = Factors(loadings, variances)
+        return _linear(family, factors, centre + offset, scale, prior, _OPEN)
+    diagonal = observable.covariance == "diagonal"
+    factors = (maximum_likelihood_factors if diagonal else principal_factors)(weighted, width)
+    if isinstance(family.latent, Normal):
+        prior = _standard_normal(family.latent)
+        return _linear(family, factors, centre, scale, prior, least_noise)
+    candidates = [factors]
+    n_clusters = _n_clusters(family.latent)
+    if n_clusters > 1:
+        apart = separating_factors(deviation, sample.weights, width, n_clusters, rng)
+        candidates += [] if apart is None else [apart]
+    floor = (NOISE_FLOOR * scale) ** 2
+    points = []
+    for found in candidates:
+        scores = _scores(deviation, Factors(found.loadings, np.maximum(found.noise, floor)), rng)
+        prior = _start(family.latent, Sample(scores, sample.weights), rng, sharing, _OPEN)
+        points.append(_linear(family, found, centre, scale, prior, _OPEN))
+    return points[0] if len(points) == 1 else _likeliest(points, sample)
+
+
+def _linear(
+    family: Harmonium,
+    factors: Factors,
+    offset: FloatArray,
+    scale: FloatArray,
+    prior: Prepared,
+    least_noise: float,
+) -> LinearPrepared:
+    """A point with these factors, its noise at least a share of the columns' variances."""
+    observable = family.observable
+    assert isinstance(observable, Normal)
+    variances = np.maximum(factors.noise, least_noise * scale**2)
     covariance = observable._shape.of_scale(np.sqrt(variances))
-    noise = NormalPrepared(observable, (centre + offset)[None], covariance[None], scale)
-    return LinearPrepared(observable, family.latent, loadings[None], noise, prior)
+    noise = NormalPrepared(observable, offset[None], covariance[None], scale)
+    return LinearPrepared(observable, family.latent, factors.loadings[None], noise, prior)
+
+
+def _n_clusters(family: ExponentialFamily) -> int:
+    """How many categories lie behind; one where there are none."""
+    while isinstance(family, Harmonium):
+        family = family.latent
+    return family.n_categories if isinstance(family, Categorical) else 1
+
+
+def _likeliest(points: list[LinearPrepared], sample: Sample) -> LinearPrepared:
+    """The point that is most likely after a few iterations of EM, moved by these."""
+    source = ArraySource(sample.x, sample.weights)
+    best, highest = points[0], -np.inf
+    for point in points:
+        for _ in range(_TRIAL):
+            point = point.maximise(expectation(point, source).sums, set())
+        reached = expectation(point, source).log_likelihood
+        if reached > highest:
+            best, highest = point, reached
+    return best
 
 
 def _standard_normal(latent: Normal) -> NormalPrepared:

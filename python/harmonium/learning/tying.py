@@ -66,11 +66,9 @@ def on_graph(family: ExponentialFamily, edges: Iterable[tuple[int, int]]) -> Sub
     leading = family.leading
     if not isinstance(leading, Boltzmann) or leading.edges is not None:
         raise ValueError(f"family: a dense Boltzmann or a harmonium on one; got {family!r}")
-    kept = set(Boltzmann(leading.n, tuple(edges)).edges or ()) if leading.n > 1 else set()
-    pairs = list(zip(*np.tril_indices(leading.n, -1), strict=True))
-    if not kept and edges:
-        kept = {(int(i), int(j)) for i, j in pairs}  # all of them: dense
-    return absent(family, [leading.n + k for k, pair in enumerate(pairs) if pair not in kept])
+    kept = set(zip(*Boltzmann(leading.n, tuple(edges))._pairs, strict=True))
+    pairs = enumerate(zip(*leading._pairs, strict=True))
+    return absent(family, [leading.n + k for k, pair in pairs if pair not in kept])
 
 
 def ring(n: int) -> tuple[tuple[int, int], ...]:

@@ -1,6 +1,7 @@
 """EM of a model that is restricted, held in part, or penalised: convex M-steps."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -8,14 +9,14 @@ from harmonium.expectation import Prepared, Source
 from harmonium.harmonium import Harmonium
 from harmonium.learning.em import Step, Work
 from harmonium.learning.floating_point import steady
-from harmonium.learning.objective import Surrogate
+from harmonium.learning.objective import Objective, Part, Surrogate
 from harmonium.learning.penalties import ConjugatePrior, Penalties
 from harmonium.learning.space import Space
 from harmonium.numerics.newton import minimise_convex
 from harmonium.validation import FloatArray
 
-#: To what share of a statistic's standard deviation an M-step is solved.
-_EXACTLY = 1e-11
+#: To what share of a statistic's standard deviation an M-step is solved, and of the largest.
+_EXACTLY, _AT_LEAST = 1e-11, 1e-13
 
 
 class WorkWithin(Work):
@@ -91,18 +92,43 @@ class WorkWithin(Work):
         mean = step.prepared.mean(step.sums)[0]
         natural, done = self._in_closed_form(step, mean, notes)
         if not done.all():
-            free = space.free(natural)
-            rest = _Rest(self.surrogate(mean), free, ~done)
-            # what moves nothing of the data has no slope to be small
-            spread = np.sqrt(np.maximum(np.diagonal(rest.hessian(free[~done])), 0.0))
-            bound = _EXACTLY * np.maximum(spread, np.finfo(float).tiny)
-            found = minimise_convex(rest.slope, rest.hessian, free[~done], bound)
-            natural = space.natural(rest.whole(found))
+            natural = self._solved(natural, mean, ~done)
         return space.prepare(natural), frozenset(notes)
+
+    def _solved(self, natural: FloatArray, mean: FloatArray, which: Any) -> FloatArray:
+        """The convex solve in some of the free coordinates, the others held."""
+        space, free = self._space, self._space.free(natural)
+        rest: Objective = Part(self.surrogate(mean), free, which)
+        alone = self._prior_alone(mean, free, which)
+        if alone is not None:
+            rest = alone
+        # what hardly varies, on its way to the boundary, is measured by what does
+        spread = np.sqrt(np.maximum(np.diagonal(rest.hessian(free[which])), 0.0))
+        bound = np.maximum(_EXACTLY * spread, _AT_LEAST * spread.max(initial=1e-300))
+        out = free.copy()
+        out[which] = minimise_convex(rest.slope, rest.hessian, free[which], bound)
+        return space.natural(out)
+
+    def _prior_alone(self, mean: FloatArray, free: FloatArray, which: Any) -> Surrogate | None:
+        """What is minimised where the coordinates move the prior only: the latent knows itself."""
+        space = self._space
+        if (
+            not space.split
+            or self._penalties is not None
+            or space.moving("likelihood")[which].any()
+        ):
+            return None
+        assert isinstance(space.model, Harmonium)
+        assert space.matrix is not None
+        entries = space.entries("prior")
+        held = np.where(which, 0.0, free)
+        offset = space.vector(held)[entries]
+        own = Space(space.model.latent, space.matrix[which][:, entries], offset)
+        return Surrogate(own, mean[entries])
 
     def _in_closed_form(
         self, step: Step, mean: FloatArray, notes: set[str]
-    ) -> tuple[FloatArray, np.ndarray]:
+    ) -> tuple[FloatArray, Any]:
         """The parts that have one, and which free coordinates they are."""
         space, natural = self._space, step.prepared.natural[0]
         done = np.zeros(space.size, dtype=bool)
@@ -139,27 +165,3 @@ class WorkWithin(Work):
             total = total + member.weight * member.checked(model)
             weight += member.weight
         return model._to_natural(model._inside(total / weight))
-
-
-class _Rest:
-    """An objective in some of its coordinates, the others held."""
-
-    def __init__(self, whole: Surrogate, at: FloatArray, which: np.ndarray) -> None:
-        self._objective = whole
-        self._at = at
-        self._which = which
-
-    def whole(self, rest: FloatArray) -> FloatArray:
-        """Return all coordinates."""
-        out = self._at.copy()
-        out[self._which] = rest
-        return out
-
-    def slope(self, rest: FloatArray) -> tuple[float, FloatArray]:
-        """Return the value and the gradient in these."""
-        value, gradient = self._objective.slope(self.whole(rest))
-        return value, gradient[self._which]
-
-    def hessian(self, rest: FloatArray) -> FloatArray:
-        """Return the Hessian in these."""
-        return self._objective.hessian(self.whole(rest), self._which)

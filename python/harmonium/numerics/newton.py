@@ -46,8 +46,7 @@ def match_mean(
         return value - float(natural @ mean), gradient - mean, hessian
 
     size = np.abs(mean) if scale is None else np.maximum(np.abs(mean), scale)
-    bound = _bound(size, tolerance)
-    return _descend(dual, step_of, start, bound, max_iter, largest)
+    return _descend(dual, step_of, start, _bound(size, tolerance), max_iter, largest)
 
 
 def match_mean_by_products(
@@ -79,7 +78,7 @@ def match_mean_by_products(
         value, gradient = slope(natural)
         return value - float(natural @ mean), gradient - mean
 
-    return _descend(dual, step_of, start, _bound(np.abs(mean), tolerance), max_iter, largest)
+    return _descend(dual, step_of, start, _bound(mean, tolerance), max_iter, largest)
 
 
 def minimise_convex(
@@ -98,8 +97,8 @@ def minimise_convex(
     return _descend(slope, step_of, start, bound, max_iter, np.inf)
 
 
-def _bound(size: FloatArray, tolerance: float) -> FloatArray:
-    return np.asarray(tolerance * np.maximum(size, tolerance))
+def _bound(mean: FloatArray, tolerance: float) -> FloatArray:
+    return np.asarray(tolerance * np.maximum(np.abs(mean), tolerance))
 
 
 def _descend(

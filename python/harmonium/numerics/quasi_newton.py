@@ -81,7 +81,8 @@ def _search(slope: Slope, here: Place, direction: FloatArray, first: float) -> P
     low, high, length = 0.0, np.inf, first
     best: Place | None = None
     for _ in range(_TRIALS):
-        there = Place(point := here.point + length * direction, *slope(point))
+        point = here.point + length * direction
+        there = Place(point, *slope(point))
         if not there.value <= here.value + _GAIN * length * falling:
             high = length
         elif there.gradient @ direction < _LEFT * falling:

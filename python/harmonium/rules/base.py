@@ -1,7 +1,7 @@
 """What a conjugation rule states about a likelihood (Lemma 4, Eq. 10)."""
 
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -19,6 +19,9 @@ class ConjugationRule(ABC):
     Arrays of natural parameters carry any leading batch axes. ``interaction`` is the matrix
     (..., rows, columns) on the statistics that :meth:`blocks` names.
     """
+
+    #: Whether there are rho and chi; a model without sums over the states of one side.
+    conjugates: ClassVar[bool] = True
 
     @abstractmethod
     def check(self, observable: ExponentialFamily, latent: ExponentialFamily) -> None:

@@ -32,13 +32,10 @@ class InteractionShape:
         ]
         self._i = np.concatenate([place[0].ravel() for place in places])
         self._j = np.concatenate([place[1].ravel() for place in places])
+        #: Rows and columns of the entries in the matrix.
+        self.places = (self._i, self._j)
         #: How many entries the blocks have.
         self.size = len(self._i)
-
-    @property
-    def rows_of_entries(self) -> Indices:
-        """The statistic of the observable (size,) of each of the blocks' entries."""
-        return np.asarray(self.rows[self._i])
 
     def matrix(self, entries: FloatArray) -> FloatArray:
         """Return matrices (..., rows, columns) of the blocks' entries (..., size)."""

@@ -67,6 +67,14 @@ class ViewsRule(ConjugationRule):
                 rule.check(part, latent)
             except ValueError as error:
                 raise ValueError(f"view {i}: {error}") from None
+        if self.is_mixture:
+            rows = self.interaction_shape(observable, latent).rows
+            shared = np.array_equal(rows, observable.location)
+            if len(rows) < observable.dimension and not shared:
+                raise ValueError(
+                    "views: those of one category share the shape of their components all, or "
+                    'none does: give shared="shape" to each that has a shape, or to none'
+                )
 
     def _views(self, observable: ExponentialFamily, latent: ExponentialFamily) -> list[_View]:
         assert isinstance(observable, Product)
