@@ -90,6 +90,9 @@ def exhibit(conditions: Conditions) -> Exhibit:
             "parameters the model's means are the sample's, as theory says; the covariances, "
             "which are no parameters of it, come near: their correlation over all pairs is "
             f"{np.corrcoef(found.covariance[pairs], sample.covariance[pairs])[0, 1]:.3f}.",
+            f"Exact EM is at {exact.cross_entropy:.3f} nats a row after {exact.n_iterations} "
+            f"iterations; {size.iterations} × {size.steps} steps of Adam from the same start end "
+            f"at {gradients.cross_entropy:.3f}.",
         ),
         alternative="Log-likelihoods over iterations; means and covariances of the model against "
         "the sample's; a matrix of correlations, the model's below the diagonal.",

@@ -332,6 +332,7 @@ def _draw_moments(axes: "list[Axes]", examples: FloatArray, moments: FloatArray)
 def _draw_histories(ax: "Axes", fits: dict[str, list[Fit]], gradients: Learned) -> None:
     every = [-f.history for kind in fits.values() for f in kind]
     plot_history(every, reference={"entropy of the law": -RINGS.entropy()}, ax=ax)
+    ax.plot([], [], color=BRIGHT[0], linewidth=2, label="exact EM, the best")
     ax.plot(-gradients.history, color=BRIGHT[1], linewidth=1.4, label="EM by gradients", zorder=3)
     ax.legend(loc="lower right")
     ax.set_ylabel("log-likelihood per point (nats)")
