@@ -106,7 +106,7 @@ def exhibit(conditions: Conditions) -> Exhibit:
                 "cross-entropy of the best fit, in nats",
                 3.2,
                 best.cross_entropy,
-                "what the paper reports",
+                "a good fit by gradients",
                 relation="at most",
             ),
             Comparison(

@@ -76,9 +76,9 @@ def exhibit(conditions: Conditions) -> Exhibit:
         title="A mixture behind a linear model",
         paragraphs=(
             "A cluster is drawn, then a hidden number from that cluster's normal, then a point in "
-            "the plane from the number. The clusters lie apart across, while the points vary most "
-            "upward (grey: the law; red: these points), so principal components lose the "
-            "clusters; exact expectation-maximisation of all levels at once finds them. "
+            "the plane from the number. The clusters lie apart across, while the law varies most "
+            "upward (grey arrow; red: the sample), so that its first principal component loses "
+            "the clusters; exact expectation-maximisation of all levels at once finds them. "
             f"Of the paper's random starts {good[0]} of {len(fits)} end at the best likelihood, "
             f"the rest in an optimum up to "
             f"{max(f.cross_entropy for f in fits) - lowest:.2f} nats worse; of the library's own "
