@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-WIDTH = 1000
-#: Shades of each colour: as many as can be told apart, for files half as large.
-SHADES = 48
+WIDTH = 960
+#: Shades of each colour: enough for these pictures, in files half as large.
+SHADES = 32
 
 
 def main(folder):

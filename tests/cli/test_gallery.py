@@ -322,6 +322,20 @@ def test_figures_of_an_older_gallery_stay(stand: Stand, run: Any, tmp_path: Path
     assert [path.name for path in tmp_path.iterdir()] == ["g"]
 
 
+def test_what_is_no_record_is_not_kept_in_silence(
+    stand: Stand, run: Any, refused: Any, tmp_path: Path
+) -> None:
+    assert run("gallery", "2", "--output", tmp_path).code == 0
+    numbers = tmp_path / f"{find('2').stem}.json"
+    for broken in ("{", "[]", "{}"):
+        numbers.write_text(broken)
+        assert "name a new folder" in refused("gallery", "3", "--output", tmp_path)
+        assert numbers.read_text() == broken
+    # made again, it is as good as new
+    assert run("gallery", "2", "--output", tmp_path).code == 0
+    assert json.loads(numbers.read_text())["figure"] == "mixture-of-normals"
+
+
 def test_interrupted_leaves_what_was_there(stand: Stand, run: Any, tmp_path: Path) -> None:
     assert run("gallery", "2", "--output", tmp_path / "g").code == 0
     before = (tmp_path / "g" / "index.html").read_text()

@@ -16,7 +16,7 @@ from harmonium.cli.folder import PAGE, appearing
 from harmonium.cli.gallery.exhibit import Conditions
 from harmonium.cli.gallery.page import comparison_cells, page
 from harmonium.cli.gallery.registry import FIGURES, Entry
-from harmonium.cli.gallery.writing import MARK, read_json, write, write_json
+from harmonium.cli.gallery.writing import MARK, read_record, write, write_json
 from harmonium.cli.screen import show
 from harmonium.cli.watch import Tell, Watch
 from harmonium.expectation import set_threads
@@ -92,11 +92,16 @@ def _keep(older: Path, folder: Path, asked: list[Entry]) -> dict[str, Any]:
     kept = {}
     for entry in FIGURES:
         picture, numbers = (older / f"{entry.stem}.{ending}" for ending in ("png", "json"))
-        record = None if entry in asked else read_json(numbers)
-        if isinstance(record, dict) and picture.is_file():
-            shutil.copy2(picture, folder)
-            shutil.copy2(numbers, folder)
-            kept[entry.name] = record
+        if entry in asked or not (picture.is_file() and numbers.is_file()):
+            continue
+        record = read_record(numbers)
+        if record is None:
+            raise CommandError(
+                f"--output: {numbers} is no record of this version's gallery: name a new folder"
+            )
+        shutil.copy2(picture, folder)
+        shutil.copy2(numbers, folder)
+        kept[entry.name] = record
     return kept
 
 

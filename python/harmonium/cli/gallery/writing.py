@@ -12,6 +12,8 @@ from harmonium.cli.gallery.registry import Entry
 
 #: Dots per inch of pictures made quickly, and in the paper's sizes.
 QUICK_DPI, FULL_DPI = 100, 200
+#: Of the records beside the pictures, from which the page is made.
+FORMAT = 1
 #: What tells a folder of this command from any other.
 MARK = "gallery.json"
 
@@ -25,6 +27,7 @@ def write(
     exhibit.figure.savefig(picture, dpi=dpi, pil_kwargs={"optimize": True})
     width, height = (int(dpi * side) for side in exhibit.figure.get_size_inches())
     record = {
+        "format": FORMAT,
         "figure": entry.name,
         "number_in_the_paper": entry.number,
         "title": exhibit.title,
@@ -47,12 +50,13 @@ def write_json(path: Path, value: object) -> None:
     path.write_text(text + "\n", encoding="utf-8")
 
 
-def read_json(path: Path) -> Any:
-    """Return what a file of ours holds, or None where it is none."""
+def read_record(path: Path) -> dict[str, Any] | None:
+    """Return what :func:`write` wrote, or None where it is something else."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        record = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
+    return record if isinstance(record, dict) and record.get("format") == FORMAT else None
 
 
 def plain(value: Any) -> Any:
