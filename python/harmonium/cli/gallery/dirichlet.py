@@ -134,7 +134,7 @@ def _figure(naturals: FloatArray, counts: FloatArray) -> Any:
             plot_simplex_density(partial(MODEL.prior.log_density, point), ax=axes[letter])
             seen = simplex_places(shares[:k]) if k else np.empty((0, 2))
             axes[letter].plot(
-                *seen.T, "o", color=BRIGHT[1], mec="white", markersize=6, label="batches", zorder=4
+                *seen.T, "o", color=BRIGHT[1], mec="white", markersize=5, label="batches", zorder=4
             )
             axes[letter].plot(
                 *star.T,
@@ -142,7 +142,7 @@ def _figure(naturals: FloatArray, counts: FloatArray) -> Any:
                 color=BRIGHT[3],
                 mec=INK,
                 mew=0.6,
-                markersize=12,
+                markersize=16,
                 label="truth",
                 zorder=3.5,
             )

@@ -197,7 +197,7 @@ def _where(runs: dict[str, Run], known: Fit) -> str:
         for name, run in runs.items()
         if name != "exact EM"
     ]
-    return f"the descents end above it by {', '.join(ends[:-1])} and {ends[-1]} nats"
+    return f"the descents end above the lowest by {', '.join(ends[:-1])} and {ends[-1]} nats"
 
 
 def _parameters(fitted: Fit) -> dict[str, Any]:
