@@ -70,9 +70,7 @@ class HarmoniumCase:
 
     def with_missing(self, x: FloatArray, share: float, rng: np.random.Generator) -> FloatArray:
         """Rows with missing values: of families that know no marginals, whole rows."""
-        if self.model.has_marginals:
-            return with_missing(x, share, rng)
-        return np.where(np.isnan(with_missing(x[:, :1], share, rng)), np.nan, x)
+        return with_missing(x, share, rng, whole=not self.model.has_marginals)
 
     @property
     def shifts(self) -> bool:

@@ -1,9 +1,13 @@
 """What callbacks see, and what is left when one, or Ctrl-C, ends a fit."""
 
+import signal
+import threading
+import time
+
 import numpy as np
 import pytest
 
-from harmonium import Mixture, Normal
+from harmonium import Mixture, Normal, get_threads, set_threads
 from harmonium.learning import Step, fit
 from harmonium.validation import FloatArray
 
@@ -118,3 +122,41 @@ def test_early_stopping_on_other_rows() -> None:
     found = fit(Mixture(Normal(2), 2), x[1::2], seed=0, tol=0.0, callback=patience)
     assert found.message == "stopped by the callback"
     assert found.n_iterations == best[1] + 5
+
+
+def forever(method: str) -> None:
+    """Fits without end, each of many steps."""
+    x = np.random.default_rng(0).normal(size=(2000, 2))
+    options = {} if method == "EM" else {"steps": 10_000}
+    while True:
+        fit(Mixture(Normal(2), 6), x, method, seed=0, tol=0.0, warn=False, **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_ctrl_c(method: str) -> None:
+    timer = threading.Timer(0.3, signal.raise_signal, [signal.SIGINT])
+    begun = time.perf_counter()
+    timer.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            forever(method)
+        # at once; a busy machine may take longer to say so
+        assert time.perf_counter() - begun < 3
+    finally:
+        timer.cancel()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_threads(method: str) -> None:
+    x = np.random.default_rng(0).normal(size=(3000, 2))
+    x[::7, 1] = np.nan
+    histories = []
+    before = get_threads()
+    try:
+        for n in (1, 2):
+            set_threads(n)
+            found = fit(MODEL, x, method, tol=0.0, max_iter=2, warn=False, **quick(method))  # type: ignore[arg-type]
+            histories.append((found.history.tobytes(), found.prepared.natural.tobytes()))
+    finally:
+        set_threads(before)
+    assert histories[0] == histories[1]

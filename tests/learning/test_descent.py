@@ -7,10 +7,10 @@ import pytest
 
 from harmonium import CoMPoisson, LinearGaussian, Mixture, Normal, Poisson, VonMises
 from harmonium.errors import ConvergenceWarning
+from harmonium.expectation import FunctionSource
 from harmonium.learning import Adam, Fit, GradientDescent, Momentum, fit
 from harmonium.validation import FloatArray
 from laws.harmonium_cases import HarmoniumCase, every_model
-from laws.random_points import with_missing
 
 EXACT = ["CE-GD", "EM-GD"]
 SAMPLED = ["CE-MCGD", "EM-MCGD"]
@@ -31,10 +31,10 @@ def clusters(n: int = 60, seed: int = 0) -> FloatArray:
 class TestEveryModel:
     @pytest.mark.parametrize("method", EXACT)
     def test_quasi_newton_climbs(self, case: HarmoniumCase, method: Any) -> None:
-        x = with_missing(case.rows(1, 60), 0.1, case.rng(3))
+        x = case.with_missing(case.rows(1, 30), 0.1, case.rng(3))
         initial = case.point(2)
         found = fit(
-            case.model, x, method, initial=initial, optimiser="L-BFGS", steps=6, max_iter=2,
+            case.model, x, method, initial=initial, optimiser="L-BFGS", steps=3, max_iter=2,
             warn=False,
         )  # fmt: skip
         assert (np.diff(found.history) <= 1e-10 * np.abs(found.history[1:])).all()
@@ -44,7 +44,7 @@ class TestEveryModel:
     @pytest.mark.parametrize("method", SAMPLED)
     def test_samples_by_seed(self, case: HarmoniumCase, method: Any) -> None:
         # reproducible, inside the domain however long the steps, with missing values too
-        x = with_missing(case.rows(1, 30), 0.1, case.rng(3))
+        x = case.with_missing(case.rows(1, 30), 0.1, case.rng(3))
         options: Any = {"steps": 4, "max_iter": 1, "batch_size": 7, "rate": 0.3, "warn": False}
         options["initial"] = case.point(2)
         first, second = (fit(case.model, x, method, seed=5, **options) for _ in range(2))
@@ -82,7 +82,7 @@ class TestOptimum:
         model, x, initial, best = self.problem()
         found = fit(
             model, x, method, initial=initial, fix="likelihood", optimiser=optimiser,
-            steps=300, max_iter=50, tol=1e-5,
+            steps=200, max_iter=60, tol=1e-5,
         )  # fmt: skip
         assert found.converged
         assert abs(found.cross_entropy - best) < 1e-9
@@ -234,3 +234,15 @@ class TestOptions:
         exact = fit(model, x, max_iter=5000)
         found = fit(model, x, "CE-GD", optimiser="L-BFGS", max_iter=200)
         assert abs(found.cross_entropy - exact.cross_entropy) < 1e-9
+
+    @pytest.mark.parametrize("method", [*EXACT, *SAMPLED])
+    def test_block_sources_are_tables(self, method: Any) -> None:
+        x = np.random.default_rng(2).normal(size=(70, 2))
+        weights = np.random.default_rng(3).gamma(2.0, size=70)
+        source = FunctionSource(
+            lambda: ((x[i : i + 9], weights[i : i + 9]) for i in range(0, 70, 9)), 2
+        )
+        model = Mixture(Normal(2), 2)
+        options: Any = {"seed": 0, "batch_size": 16, "steps": 6, "max_iter": 2, "warn": False}
+        table = fit(model, x, method, weights=weights, **options)
+        assert same(fit(model, source, method, **options), table)

@@ -97,7 +97,7 @@ def test_acceleration_pays() -> None:
 
 
 class TestAcceleration:
-    """SQUAREM: a jump is kept only where it is at least as likely."""
+    """A jump is kept only where it is at least as likely."""
 
     def jumps(self, x: FloatArray, model: Any) -> list[Step]:
         standard = standardisation_of(model, sample_rows(ArraySource(x)))

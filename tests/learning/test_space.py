@@ -93,7 +93,7 @@ class TestEveryModel:
     @pytest.mark.parametrize("name", ["likelihood", "prior", "observable", "interaction"])
     def test_what_is_held_stays(self, case: HarmoniumCase, name: str) -> None:
         natural = case.point(1)
-        whole = Space(case.model, np.eye(case.model.dimension), split=True)
+        whole = Space(case.model, split=True)
         entries = part_of(case.model, name).entries
         if len(entries) == case.model.dimension:
             with pytest.raises(ValueError, match=r"^fix: nothing is left to learn"):
@@ -107,6 +107,7 @@ class TestEveryModel:
         assert np.array_equal(moved[entries], space.to_vector(natural)[entries])
         assert space.covers("prior") == (name != "prior" or not len(entries))
         likelihood = part_of(case.model, "likelihood").entries
+        assert space.is_of_prior == (np.isin(likelihood, entries).all())
         assert space.covers("likelihood") == (not np.isin(entries, likelihood).any())
 
 
@@ -125,7 +126,7 @@ class TestSpaces:
     def test_nothing_left(self) -> None:
         model = Mixture(Normal(1), 2)
         natural = model.from_parameters(mean=[[0.0], [1.0]], covariance=np.ones((2, 1, 1)))
-        space = Space(model, np.eye(model.dimension), split=True)
+        space = Space(model, split=True)
         with pytest.raises(ValueError, match=r"^fix: nothing is left to learn"):
             space.holding(["likelihood", "prior"], natural)
 

@@ -80,30 +80,32 @@ class _Questions:
     def held(self, step: Step) -> tuple[Slope | None, Callable[[FloatArray], FloatArray]]:
         """Ask of the M-step: the posteriors are those of a step."""
         if self._is_exact:
-            slope = self._work.surrogate(step.prepared.mean(step.sums)[0]).slope
-            return slope, lambda free: slope(free)[1]
+            mean = step.prepared.mean(step.sums)[0]
+            surrogate = self._work.surrogate(mean, step.prepared.natural[0])
+            return surrogate.slope, surrogate.gradient
         natural = step.prepared.natural[0]
         return None, lambda free: self._sampled(free, natural)
 
     def current(self) -> tuple[Slope | None, Callable[[FloatArray], FloatArray]]:
         """Ask of the cross-entropy: the posteriors are those of each point."""
         if self._is_exact:
-            return self._slope, lambda free: self._slope(free)[1]
+            return self._slope, lambda free: self._inside(self._space.natural(free))[1]
         return None, lambda free: self._sampled(free, None)
 
     def _slope(self, free: FloatArray) -> tuple[float, FloatArray]:
-        nothing = np.inf, np.full(len(free), np.inf)
         natural = self._space.place(free)
-        if natural is None:
-            return nothing
+        if natural is not None:
+            value, slope = self._inside(natural)
+            if np.isfinite(value) and np.isfinite(slope).all():
+                return value, slope
+        return np.inf, np.full(len(free), np.inf)
+
+    def _inside(self, natural: FloatArray) -> tuple[float, FloatArray]:
         prepared = self._space.prepare(natural)
         totals = self._work.totals(prepared)
         gradient = self._oracle.of_model(natural) - prepared.mean(totals.sums)[0]
         value = -totals.log_likelihood / totals.weight + self._work.cost(natural)
-        slope = self._space.gradient(natural, gradient + self._work.cost_gradient(natural))
-        if not (np.isfinite(value) and np.isfinite(slope).all()):
-            return nothing
-        return value, slope
+        return value, self._space.gradient(natural, gradient + self._work.cost_gradient(natural))
 
     def _sampled(self, free: FloatArray, held: FloatArray | None) -> FloatArray:
         natural = self._space.natural(free)

@@ -8,6 +8,7 @@ import numpy as np
 
 from harmonium.expectation import Prepared, Source, expectation
 from harmonium.expectation.passes import Totals
+from harmonium.learning.acceleration import accelerated
 from harmonium.learning.factor_analysis import (
     CompletedMoments,
     boundary_notes,
@@ -77,9 +78,8 @@ def em(
     ``adjust`` maps the (1, size) sums of each pass to those that are met instead. Data that a model
     needs only in summary (a linear Gaussian model with a normal latent: two moments) are read once;
     where they have missing values, the moments of the completed rows take their place, and the
-    M-step is direct. Otherwise, with ``accelerate``, every two iterations are followed by a step
-    along their trend (SQUAREM: Varadhan and Roland, 2008), kept only where the likelihood is at
-    least that of the second iteration.
+    M-step is direct. Otherwise, with ``accelerate``, iterations are mixed with those before them
+    (:mod:`harmonium.learning.acceleration`) wherever that raises the likelihood.
     """
     yield from climb(Work(source, prepared, adjust), prepared, accelerate=accelerate)
 
@@ -87,7 +87,7 @@ def em(
 def climb(work: "Work", prepared: Prepared, *, accelerate: bool = False) -> Iterator[Step]:
     """Yield the starting point, then the point after each iteration, whatever an iteration is."""
     if accelerate and not work.is_direct:
-        yield from _accelerated(work, prepared)
+        yield from accelerated(work, prepared)
         return
     notes: frozenset[str] = frozenset()
     for iteration in itertools.count():
@@ -165,9 +165,13 @@ class Work:
             return None
         return moved if moved.objective >= step.objective else None
 
-    def coordinates(self, step: Step) -> FloatArray:
+    def coordinates_of(self, prepared: Prepared) -> FloatArray:
         """Return the coordinates in which trends are followed."""
-        return step.prepared.coordinates
+        return prepared.coordinates
+
+    def point(self, step: Step) -> Prepared:
+        """Return the point of a step."""
+        return step.prepared
 
     def at(self, step: Step, coordinates: FloatArray) -> Prepared:
         """Return the point at other coordinates; ValueError where there is none."""
@@ -181,43 +185,3 @@ class Work:
         if self._completed is not None:
             moved = self._completed.maximise(step.prepared, moved)
         return moved, frozenset(notes)
-
-
-def _accelerated(work: Work, prepared: Prepared) -> Iterator[Step]:
-    """Squared iterative methods, scheme S3, with the steplength bounded by what has succeeded."""
-    longest = 4.0
-    step = work.look(prepared, 0, frozenset())
-    yield step
-    while True:
-        trail = [_coordinates(work, step)]
-        for _ in range(2):
-            prepared, notes = work.move(step)
-            step = work.look(prepared, step.iteration + 1, notes)
-            yield step
-            trail.append(_coordinates(work, step))
-        length, ahead = _ahead(trail, longest)
-        if length <= 1.0:
-            continue
-        jumped = work.jump(step, ahead)
-        if jumped is None:
-            longest = max(longest / 2, 2.0)
-            continue
-        if length == longest:
-            longest *= 4.0
-        step = jumped
-        yield step
-
-
-@steady
-def _coordinates(work: Work, step: Step) -> FloatArray:
-    return work.coordinates(step)
-
-
-@steady
-def _ahead(trail: list[FloatArray], longest: float) -> tuple[float, FloatArray]:
-    """How far along the trend of three points to step, and where that leads."""
-    first, second = trail[1] - trail[0], trail[2] - 2 * trail[1] + trail[0]
-    bend = float(np.linalg.norm(second))
-    length = float(np.linalg.norm(first)) / bend if bend > 0 else 1.0
-    length = min(max(length, 1.0), longest)
-    return length, trail[0] + 2 * length * first + length**2 * second

@@ -184,7 +184,8 @@ def fit(
         How mixtures first share the rows; "auto" takes "kmeans" for the first start, and
         "random_from_data" and "kmeans" in turn for the others.
     accelerate : bool
-        Whether to step along the trend of EM where that raises the likelihood (SQUAREM).
+        Whether to mix iterations of EM with those before them where that raises the likelihood
+        (`harmonium.learning.acceleration`).
     adjust : function, optional
         From the (1, size) sums of each pass of EM to those that are met instead, such as the
         variance of a regularisation; "converged" then means that these agree with the model's.

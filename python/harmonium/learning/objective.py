@@ -69,6 +69,11 @@ class Surrogate:
             return np.inf, np.full(len(free), np.inf)
         return value, gradient
 
+    def gradient(self, free: FloatArray) -> FloatArray:
+        """Return the gradient alone at one point (size,) inside the domain."""
+        with np.errstate(all="ignore"):
+            return np.asarray(self._gradients(free[None])[0])
+
     def _gradients(self, free: FloatArray) -> FloatArray:
         """At points (n, size) inside the domain."""
         model, natural = self._space.model, self._space.natural(free)

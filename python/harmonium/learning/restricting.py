@@ -75,6 +75,9 @@ class Restrictions:
                 f"fix, subspace: {natural[0]!r} is about theta_Z and {of_prior[0]!r} about the "
                 "prior theta_Z + rho; restrict one of the two"
             )
+        self._holds_likelihood = "likelihood" in self.names or (
+            {"observable", "interaction"} <= set(self.names)
+        )
         self._of_bias = bool(natural)
         self._of_prior = bool(of_prior)
 
@@ -100,11 +103,10 @@ class Restrictions:
         model = self._model
         convex = self.penalties is not None and self.penalties.of_prior
         split = isinstance(model, Harmonium) and not self._of_bias
-        split = split and (
-            self._of_prior or convex or (apart and self.penalties is None and self.any)
-        )
+        plain = self.penalties is None and self.any and (apart or self._holds_likelihood)
+        split = split and (self._of_prior or convex or plain)
         if self._subspace is None:
-            return Space(model, np.eye(model.dimension) if split else None, split=split)
+            return Space(model, split=split)
         matrix, offset = self._subspace.matrix, self._subspace.offset
         if not self._of_latent:
             return Space(model, matrix, offset)

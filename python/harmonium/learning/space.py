@@ -1,6 +1,7 @@
 """The coordinates that a fit is free to move in."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,12 @@ class Space:
     @property
     def is_everything(self) -> bool:
         """Whether nothing is restricted."""
-        return self.matrix is None
+        return self.matrix is None and not self.split
+
+    @cached_property
+    def is_of_prior(self) -> bool:
+        """Whether what is free moves the prior only: likelihood and rho stay as they are."""
+        return self.split and not self.moving("likelihood").any()
 
     # ------------------------------------------------------------------------- coordinates
 
@@ -66,8 +72,18 @@ class Space:
         """Return natural parameters of vectors, natural or split."""
         if not self.split:
             return vector
+        if self.is_of_prior:
+            at, rho = self._model.observable.dimension, self._held_rho
+            out = np.array(vector)
+            out[..., at : at + len(rho)] -= rho
+            return out
         parts = self._model._split(vector)
         return self._model._from_prior(parts.latent, parts.observable, parts.interaction)
+
+    @cached_property
+    def _held_rho(self) -> FloatArray:
+        """The conjugation parameters of a likelihood that stays as it is."""
+        return self._model._conjugation(self._model._split(self.offset)).rho
 
     def to_vector(self, natural: FloatArray) -> FloatArray:
         """Return the vectors, natural or split, of natural parameters."""
@@ -97,19 +113,24 @@ class Space:
         if not np.isfinite(vector).all():
             return None
         with np.errstate(all="ignore"):
-            if self.split:
-                parts: Parts = self._model._split(vector)
-                likelihood = self._model.rule.outside(
-                    self._model.observable,
-                    self._model.latent,
-                    parts.observable,
-                    parts.interaction,
-                )
-                if likelihood is not None or self._model.latent._outside(parts.latent) is not None:
-                    return None
+            if self.split and not self._split_inside(vector):
+                return None
             natural = self.from_vector(vector)
+            if self.is_of_prior:
+                return natural
             inside = np.isfinite(natural).all() and self.model._outside(natural) is None
         return natural if inside else None
+
+    def _split_inside(self, vector: FloatArray) -> bool:
+        """Whether likelihoods and priors are in their domains."""
+        parts: Parts = self._model._split(vector)
+        if self._model.latent._outside(parts.latent) is not None:
+            return False
+        if self.is_of_prior:
+            return True
+        families = self._model.observable, self._model.latent
+        likelihood = parts.observable, parts.interaction
+        return self._model.rule.outside(*families, *likelihood) is None
 
     @property
     def _model(self) -> Harmonium:
@@ -120,7 +141,7 @@ class Space:
 
     def gradient(self, natural: FloatArray, gradient: FloatArray) -> FloatArray:
         """Return gradients (..., size) in the free coordinates from those in natural ones."""
-        if self.split:
+        if self.split and not self.is_of_prior:
             gradient = split_gradient(self._model, natural, gradient)
         return gradient if self.matrix is None else gradient @ self.matrix.T
 
@@ -137,8 +158,10 @@ class Space:
 
     def covers(self, part: str) -> bool:
         """Whether all of "likelihood" or "prior" is free, whatever the rest is."""
-        if not self.split or self.matrix is None:
-            return self.matrix is None
+        if self.matrix is None:
+            return True
+        if not self.split:
+            return False
         entries = self.entries(part)
         own = self.matrix[:, entries]
         # one free coordinate for each entry, that moves nothing else
@@ -147,7 +170,8 @@ class Space:
 
     def moving(self, part: str) -> Any:
         """Return the mask (size,) of free coordinates that move the part."""
-        assert self.matrix is not None
+        if self.matrix is None:
+            return np.isin(np.arange(self.size), self.entries(part))
         return (self.matrix[:, self.entries(part)] != 0).any(1)
 
     def holding(self, names: Sequence[str], natural: FloatArray) -> "Space":
@@ -165,7 +189,8 @@ class Space:
         vector = self.to_vector(natural)
         if self.matrix is None:
             kept = np.setdiff1d(np.arange(self.model.dimension), held)
-            matrix = np.eye(self.model.dimension)[kept]
+            matrix = np.zeros((len(kept), self.model.dimension))
+            matrix[np.arange(len(kept)), kept] = 1.0
         else:
             still = self.matrix[:, held]
             apart = (still != 0).any(1)

@@ -50,8 +50,16 @@ class WorkWithin(Work):
             return 0.0
         return self.share * self._penalties.gradient(self._space.model, natural)
 
-    def surrogate(self, mean: FloatArray) -> Surrogate:
-        """Return what the M-step minimises at average expectations (dimension,)."""
+    def surrogate(self, mean: FloatArray, natural: FloatArray) -> Surrogate:
+        """Return what the M-step minimises at average expectations (dimension,), from a point.
+
+        Where only the prior moves the latent is asked, which need not know of the data.
+        """
+        if self._space.is_of_prior:
+            everything = np.ones(self._space.size, dtype=bool)
+            alone = self._prior_alone(mean, self._space.free(natural), everything)
+            if alone is not None:
+                return alone
         return Surrogate(self._space, mean, None, self._penalties, self.share)
 
     def _look(self, prepared: Prepared, iteration: int, notes: frozenset[str]) -> Step:
@@ -65,17 +73,21 @@ class WorkWithin(Work):
             return prepared.residual(sums)
         natural = prepared.natural[0]
         free = self._space.free(natural)
-        model = self._space.model
         # of the free statistics: what the gradient is, in their standard deviations
-        fisher = Surrogate(self._space, model._to_mean(natural)).hessian(free)
+        objective = self.surrogate(prepared.mean(sums)[0], natural)
+        if self._penalties is None and self._space.is_of_prior:
+            fisher = objective.hessian(free)
+        else:
+            mean = self._space.model._to_mean(natural)
+            fisher = Surrogate(self._space, mean).hessian(free)
         spread = np.sqrt(np.maximum(np.diagonal(fisher), 0.0))
-        gradient = self.surrogate(prepared.mean(sums)[0]).slope(free)[1]
+        gradient = objective.slope(free)[1]
         floor = np.sqrt(np.finfo(float).eps) * max(1.0, float(spread.max(initial=0.0)))
         return float((np.abs(gradient) / np.maximum(spread, floor)).max(initial=0.0))
 
-    def coordinates(self, step: Step) -> FloatArray:
+    def coordinates_of(self, prepared: Prepared) -> FloatArray:
         """Return the free coordinates."""
-        return self._space.free(step.prepared.natural[0])
+        return self._space.free(prepared.natural[0])
 
     def at(self, step: Step, coordinates: FloatArray) -> Prepared:
         """Return the point at other free coordinates; ValueError outside the domain."""
@@ -98,7 +110,7 @@ class WorkWithin(Work):
     def _solved(self, natural: FloatArray, mean: FloatArray, which: Any) -> FloatArray:
         """The convex solve in some of the free coordinates, the others held."""
         space, free = self._space, self._space.free(natural)
-        rest: Objective = Part(self.surrogate(mean), free, which)
+        rest: Objective = Part(self.surrogate(mean, natural), free, which)
         alone = self._prior_alone(mean, free, which)
         if alone is not None:
             rest = alone
@@ -119,7 +131,8 @@ class WorkWithin(Work):
         ):
             return None
         assert isinstance(space.model, Harmonium)
-        assert space.matrix is not None
+        if space.matrix is None:
+            return None
         entries = space.entries("prior")
         held = np.where(which, 0.0, free)
         offset = space.vector(held)[entries]
