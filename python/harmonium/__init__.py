@@ -27,6 +27,7 @@ from harmonium.families import (
 from harmonium.harmonium import Harmonium
 from harmonium.models import LinearGaussian, Mixture, PopulationCode, Views
 from harmonium.rules import Circle, Grid
+from harmonium.tractability import tractability
 
 __version__ = "0.1.0"
 
@@ -61,4 +62,5 @@ __all__ = [
     "Wishart",
     "get_threads",
     "set_threads",
+    "tractability",
 ]
