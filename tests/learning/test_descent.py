@@ -11,7 +11,6 @@ from harmonium.expectation import FunctionSource
 from harmonium.learning import Adam, Fit, GradientDescent, Momentum, fit
 from harmonium.validation import FloatArray
 from laws.harmonium_cases import HarmoniumCase, every_model
-from laws.random_points import with_missing
 
 EXACT = ["CE-GD", "EM-GD"]
 SAMPLED = ["CE-MCGD", "EM-MCGD"]
@@ -32,7 +31,7 @@ def clusters(n: int = 60, seed: int = 0) -> FloatArray:
 class TestEveryModel:
     @pytest.mark.parametrize("method", EXACT)
     def test_quasi_newton_climbs(self, case: HarmoniumCase, method: Any) -> None:
-        x = with_missing(case.rows(1, 30), 0.1, case.rng(3))
+        x = case.with_missing(case.rows(1, 30), 0.1, case.rng(3))
         initial = case.point(2)
         found = fit(
             case.model, x, method, initial=initial, optimiser="L-BFGS", steps=3, max_iter=2,
@@ -45,7 +44,7 @@ class TestEveryModel:
     @pytest.mark.parametrize("method", SAMPLED)
     def test_samples_by_seed(self, case: HarmoniumCase, method: Any) -> None:
         # reproducible, inside the domain however long the steps, with missing values too
-        x = with_missing(case.rows(1, 30), 0.1, case.rng(3))
+        x = case.with_missing(case.rows(1, 30), 0.1, case.rng(3))
         options: Any = {"steps": 4, "max_iter": 1, "batch_size": 7, "rate": 0.3, "warn": False}
         options["initial"] = case.point(2)
         first, second = (fit(case.model, x, method, seed=5, **options) for _ in range(2))

@@ -10,7 +10,6 @@ from harmonium.learning.parts import part_of
 from harmonium.learning.space import Space
 from harmonium.validation import FloatArray
 from laws.harmonium_cases import HarmoniumCase, every_model
-from laws.random_points import with_missing
 from laws.tolerances import assert_close
 
 PARTS = ["likelihood", "prior", "observable", "interaction", "shape", "latent"]
@@ -34,7 +33,7 @@ def test_held_parts_stay_and_the_rest_climbs(case: HarmoniumCase, name: str) -> 
     model, initial = case.model, case.point(2)
     if len(part_of(model, name).entries) == model.dimension:
         return
-    x = with_missing(case.rows(1, 40), 0.1, case.rng(3))
+    x = case.with_missing(case.rows(1, 40), 0.1, case.rng(3))
     found = fit(model, x, initial=initial, fix=name, max_iter=2, warn=False)
     assert_falling(found)
     assert found.cross_entropy < found.history[0]
