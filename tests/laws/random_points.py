@@ -152,8 +152,14 @@ def rows_of(model: Harmonium, natural: FloatArray, n: int, rng: np.random.Genera
     return np.ascontiguousarray(model.sample(natural, rng, size=n)[:, : model.n_observed])
 
 
-def with_missing(x: FloatArray, share: float, rng: np.random.Generator) -> FloatArray:
-    """Return the rows with this share of their values missing; the first row lacks them all."""
-    out = np.where(rng.random(x.shape) < share, np.nan, x)
+def with_missing(
+    x: FloatArray, share: float, rng: np.random.Generator, *, whole: bool = False
+) -> FloatArray:
+    """Return the rows with this share of their values missing; the first row lacks them all.
+
+    ``whole`` rows are missing for families that know no marginals.
+    """
+    drawn = rng.random((len(x), 1) if whole else x.shape)
+    out = np.where(drawn < share, np.nan, x)
     out[0] = np.nan
     return out

@@ -19,6 +19,7 @@ from harmonium.learning import Fit, Step, fit
 from harmonium.validation import FloatArray
 from laws.harmonium_cases import CASES, HarmoniumCase, every_model
 from laws.tolerances import assert_close
+from laws.units import allowed
 
 #: Rows of a sample from which starts are made.
 SAMPLE = 20_000
@@ -248,7 +249,7 @@ class TestUnits:
         x, initial = case.rows(2, 150), case.point(3)
         shift, scale = case.shift_and_scale(3)
         scale = np.abs(scale) * 1e5
-        shift = 100 * scale * np.sign(shift)
+        shift, scale = allowed(case.model, 100 * scale * np.sign(shift), scale)
         plain = quick(case, x, initial=initial)
         moved = quick(case, shift + scale * x, initial=case.model.affine(initial, shift, scale))
         expected = plain.history + np.log(scale).sum()

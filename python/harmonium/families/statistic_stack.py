@@ -18,7 +18,7 @@ BOUNDARY_NOTE = "{}: an estimate on the boundary of its domain was moved inside"
 _NEARER = (1e-9, 1e-6, 1e-3)
 
 
-class _TiedFit(NamedTuple):
+class TiedFit(NamedTuple):
     """Points (groups, K, dimension), and which groups have exactly the means asked for."""
 
     natural: FloatArray
@@ -139,7 +139,7 @@ class StatisticPrepared(Prepared):
         mean = self.mean(sums)
         return sums[:, 0].reshape(-1, n_components), mean.reshape(-1, n_components, mean.shape[-1])
 
-    def _tied(self, weights: FloatArray, mean: FloatArray, start: FloatArray) -> "_TiedFit":
+    def _tied(self, weights: FloatArray, mean: FloatArray, start: FloatArray) -> "TiedFit":
         """Points with one shape a group; where there are none, with means nearer one another."""
         family = self.family
         with np.errstate(all="ignore"):
@@ -154,7 +154,7 @@ class StatisticPrepared(Prepared):
                 nearer = (1 - share) * mean[lacking] + share * centre
                 natural[lacking] = family._tied_natural(weights[lacking], nearer, start[lacking])
                 known = np.isfinite(natural).all((-1, -2))
-        return _TiedFit(np.where(known[:, None, None], natural, start), exact)
+        return TiedFit(np.where(known[:, None, None], natural, start), exact)
 
     def residual_tied(self, sums: FloatArray, n_components: int) -> float:
         """As :meth:`residual` where groups share their shapes: of these, the groups' averages."""

@@ -2,9 +2,10 @@
 
 from harmonium.learning.conjugation_residual import ConjugationError, conjugation_error
 from harmonium.learning.contrastive import ContrastiveStep, contrastive
+from harmonium.learning.contrastive_start import contrastive_start
 from harmonium.learning.em import Step, em
 from harmonium.learning.fit import Fit, fit
-from harmonium.learning.fit_contrastive import ContrastiveFit, contrastive_start, fit_contrastive
+from harmonium.learning.fit_contrastive import ContrastiveFit, fit_contrastive
 from harmonium.learning.optimisers import Adam, GradientDescent, Momentum, Optimiser
 from harmonium.learning.penalties import ConjugatePrior, NormalPrior
 from harmonium.learning.pseudo_likelihood import pseudo_log_likelihood

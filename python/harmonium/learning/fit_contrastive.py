@@ -9,21 +9,18 @@ import numpy as np
 from harmonium.errors import ConvergenceWarning
 from harmonium.expectation import Source, expectation
 from harmonium.expectation.passes import log_densities
-from harmonium.families.base import ExponentialFamily
-from harmonium.families.normal import Normal
 from harmonium.harmonium import Harmonium
 from harmonium.learning.contrastive import ContrastiveMethod, ContrastiveStep, contrastive
+from harmonium.learning.contrastive_start import contrastive_start
 from harmonium.learning.data import heavy_rows
 from harmonium.learning.fit import Fit
 from harmonium.learning.floating_point import steady
 from harmonium.learning.optimisers import Adam, Optimiser
-from harmonium.learning.standardisation import Standardisation, sample_rows
+from harmonium.learning.standardisation import Standardisation
 from harmonium.validation import FloatArray, as_count, as_generator, as_positive, warn_caller
 
 #: With at most so many states on one side cross-entropies are worked out after every epoch.
 _FEW_STATES = 1 << 12
-#: Standard deviation of the interactions at the start (Hinton, 2012).
-_START = 0.01
 #: Cross-entropies that rise by less, relative to their size, may do so by chance.
 _NOISE = 0.01
 #: The residual below which exact gradients have converged, as for `fit`.
@@ -81,8 +78,7 @@ def fit_contrastive(
     weights : (n,) array, optional
         Weight of each row.
     initial : (dimension,) array, optional
-        Natural parameters to start from; by default the observable's bias at its maximum likelihood
-        and interactions of about 0.01.
+        Natural parameters to start from; by default those of :func:`contrastive_start`.
     seed : None, int or numpy Generator
         Source of the start, of the order of rows and of the chains.
     n_epochs, batch_size, n_steps, n_chains, weight_decay
@@ -239,45 +235,3 @@ class _Judge:
             return np.inf
         prepared = self._model._prepare(natural[None])
         return prepared.residual(expectation(prepared, self._source).sums)
-
-
-@steady
-def contrastive_start(model: Harmonium, source: Source, rng: np.random.Generator) -> FloatArray:
-    """Return a point to start from: small random interactions of the location statistics.
-
-    The observable's bias is its maximum likelihood, after one row of the law at zero where that
-    is in the domain; the latent's is zero, for normals their standard law.
-    """
-    sample = sample_rows(source)
-    observable, latent, pair = model.observable, model.latent, model.pair
-    mean = sample.weights @ observable._statistic(sample.x)
-    total = sample.weights.sum()
-    nothing = np.zeros(observable.dimension)
-    if observable._outside(nothing) is None:
-        mean, total = mean + observable._to_mean(nothing), total + 1
-    theta = observable._to_natural(observable._inside(mean / total))
-    interaction = np.zeros((len(pair.rows), len(pair.columns)))
-    placed = np.ix_(np.isin(pair.rows, observable.location), np.isin(pair.columns, latent.location))
-    interaction[placed] = _START * rng.standard_normal(interaction[placed].shape)
-    bias = _reference(latent)
-    # the latent keeps out of the way until it has something to say
-    natural = model._join(theta, bias, interaction)
-    broken = model._outside(natural)
-    if broken is not None:
-        natural = model._join(theta, bias, 0 * interaction)
-        broken = model._outside(natural)
-    if broken is not None:
-        raise ValueError(
-            f"initial: no starting point is known for {model!r} ({broken[1]}); give one"
-        )
-    return natural
-
-
-def _reference(family: ExponentialFamily) -> FloatArray:
-    """A point in the middle of a family's domain."""
-    if isinstance(family, Normal):
-        return family.pack_quadratic(np.zeros(family.n), -0.5 * np.eye(family.n))
-    zero = np.zeros(family.dimension)
-    if family._outside(zero) is not None:
-        raise ValueError(f"initial: no starting point is known for a latent {family!r}; give one")
-    return zero

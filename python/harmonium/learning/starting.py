@@ -22,10 +22,13 @@ from harmonium.learning.floating_point import steady
 from harmonium.learning.kmeans import kmeans, seeds, squared_distances
 from harmonium.learning.separation import separating_factors
 from harmonium.learning.standardisation import Sample, quantiles
+from harmonium.learning.starting_views import is_linear, linear_views
+from harmonium.models import LinearGaussian
 from harmonium.rules.linear import LinearRule
-from harmonium.rules.linear_stack import NOISE_FLOOR, LinearPrepared
+from harmonium.rules.linear_stack import NATURAL_NOISE_FLOOR, NOISE_FLOOR, LinearPrepared
 from harmonium.rules.mixture import MixtureRule
 from harmonium.rules.mixture_stack import MixturePrepared
+from harmonium.rules.views import ViewsRule
 from harmonium.validation import FloatArray
 
 #: Least share of noise where factors only start a fit: EM does not leave a noise of nothing.
@@ -65,10 +68,16 @@ def _start(
     """As :func:`start`, with noise variances of at least this share of their columns'."""
     filled = Sample(_fill(family, sample), sample.weights)
     if isinstance(family, Harmonium):
-        if isinstance(family.rule, MixtureRule):
+        rule = family.rule
+        if isinstance(rule, MixtureRule) or (isinstance(rule, ViewsRule) and rule.is_mixture):
             return _start_mixture(family, filled, rng, sharing)
-        if isinstance(family.rule, LinearRule):
+        if isinstance(rule, LinearRule):
             return _start_linear(family, filled, rng, sharing, least_noise)
+        if isinstance(rule, ViewsRule) and is_linear(rule):
+            whole = LinearGaussian(Normal(family.n_observed, "diagonal"), family.latent)
+            least_noise = max(least_noise, NATURAL_NOISE_FLOOR**2)
+            started = _start_linear(whole, filled, rng, sharing, least_noise)
+            return linear_views(family, started)
         raise ValueError(f"initial: no starting point is known for {family!r}; give one")
     return _start_leaf(family, filled)
 
@@ -169,16 +178,14 @@ def _start_leaf(family: ExponentialFamily, sample: Sample) -> Prepared:
 def _start_mixture(
     family: Harmonium, sample: Sample, rng: np.random.Generator, sharing: Sharing
 ) -> MixturePrepared:
-    rule: Any = family.rule
-    observable = family.observable
+    observable, rows = family.observable, family._rows
     k = family.latent.dimension + 1
     shares = share_rows(embedding(observable, sample), k, rng, sharing)
     if isinstance(observable, Harmonium):
         components = _start_deep_components(observable, sample, shares, rng, sharing)
     else:
-        tied = rule.shared == "shape"
+        tied = len(rows) < observable.dimension
         components = _start_components(observable, sample, shares, tied)
-    rows = rule._rows(observable)
     mass = sample.weights @ shares
     weights = mass / mass.sum() * 0.99 + 0.01 / k
     return MixturePrepared(observable, np.log(weights)[None], components, rows)

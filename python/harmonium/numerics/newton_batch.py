@@ -112,5 +112,11 @@ def solve(matrix: FloatArray, vectors: FloatArray) -> FloatArray:
     # what hardly varies must not send the step beyond the largest number
     loaded = loaded + 1e-15 * np.eye(scale.shape[-1])
     columns = vectors if vectors.ndim == matrix.ndim else vectors[..., None]
-    solved = np.linalg.solve(loaded, columns / scale[..., None]) / scale[..., None]
+    right = columns / scale[..., None]
+    try:
+        solved = np.linalg.solve(loaded, right) / scale[..., None]
+    except np.linalg.LinAlgError:  # some are singular to rounding, or no numbers
+        values, axes = np.linalg.eigh(np.nan_to_num(loaded, posinf=0.0, neginf=0.0))
+        values = np.maximum(values, 1e-14 * np.maximum(values[..., -1:], 1e-14))
+        solved = axes @ ((axes.swapaxes(-1, -2) @ right) / values[..., None]) / scale[..., None]
     return np.asarray(solved if vectors.ndim == matrix.ndim else solved[..., 0])
