@@ -107,6 +107,13 @@ class Prepared(ABC):
         What had to be moved inside its domain is said in ``notes``, for one warning a fit.
         """
 
+    def maximise_prior(self, sums: FloatArray, notes: set[str]) -> "Prepared":
+        """Return a stack whose latent's prior is that of :meth:`maximise`, whatever else it holds.
+
+        What a fit asks for where the likelihood stays as it is, and need not be fitted.
+        """
+        return self.maximise(sums, notes)
+
     @abstractmethod
     def mean(self, sums: FloatArray) -> FloatArray:
         """Return the (count, dimension) average expectations: sums in mean coordinates."""
