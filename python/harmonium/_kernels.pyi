@@ -22,15 +22,15 @@ __all__ = [
 class Chain:
     """Initial and transition probabilities of a hidden Markov model."""
 
-    def __new__(
-        cls, initial: NDArray[np.float64], transition: NDArray[np.float64]
-    ) -> Chain: ...
+    def __new__(cls, initial: NDArray[np.float64], transition: NDArray[np.float64]) -> Chain: ...
     def predict(
         self,
         log_densities: NDArray[np.float64],
         offsets: NDArray[np.int64],
         threads: int,
         first: tuple[NDArray[np.float64], bool] | None = None,
+        *,
+        origin: int = 0,
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64]]: ...
     def filter(
         self,
@@ -47,6 +47,8 @@ class Chain:
         pairs: bool = False,
         first: tuple[NDArray[np.float64], bool] | None = None,
         last: tuple[NDArray[np.float64], bool] | None = None,
+        *,
+        origin: int = 0,
     ) -> tuple[
         NDArray[np.float64],
         NDArray[np.float64],
@@ -89,9 +91,7 @@ class Stack:
     def accumulate(
         self, x: NDArray[np.float64], weights: NDArray[np.float64], threads: int
     ) -> NDArray[np.float64]: ...
-    def member_log_densities(
-        self, x: NDArray[np.float64], threads: int
-    ) -> NDArray[np.float64]: ...
+    def member_log_densities(self, x: NDArray[np.float64], threads: int) -> NDArray[np.float64]: ...
     def log_densities(self, x: NDArray[np.float64], threads: int) -> NDArray[np.float64]: ...
     def latents(self, x: NDArray[np.float64], threads: int) -> NDArray[np.float64]: ...
 

@@ -83,8 +83,8 @@ impl Chain {
     }
 
     /// Predictions of each row's state by the rows before it, (rows, states), which of them are
-    /// in logarithms, and the log predictive densities of the rows.
-    #[pyo3(signature = (log_densities, offsets, threads, first = None))]
+    /// in logarithms, and the log predictive densities of the rows. Errors count from `origin`.
+    #[pyo3(signature = (log_densities, offsets, threads, first = None, *, origin = 0))]
     #[allow(clippy::type_complexity)] // three arrays
     fn predict<'py>(
         &self,
@@ -93,6 +93,7 @@ impl Chain {
         offsets: PyReadonlyArray1<'py, i64>,
         threads: usize,
         first: Option<End<'py>>,
+        origin: usize,
     ) -> PyResult<(
         Bound<'py, PyArray2<f64>>,
         Bound<'py, PyArray1<bool>>,
@@ -109,6 +110,7 @@ impl Chain {
                 [(Direction::Forwards, first)],
                 watch,
             )
+            .map_err(|error| error.counted_from(origin))
         })?;
         Ok((
             predicted
@@ -148,7 +150,8 @@ impl Chain {
     /// transitions (states, states), pairs (rows, states, states) if asked for, and the backward
     /// message of the first row. States and transitions are times the weights.
     #[pyo3(signature = (
-        log_densities, offsets, threads, weights = None, pairs = false, first = None, last = None
+        log_densities, offsets, threads, weights = None, pairs = false, first = None, last = None,
+        *, origin = 0
     ))]
     #[allow(clippy::too_many_arguments, clippy::type_complexity)] // all that is known of both ends
     fn smooth<'py>(
@@ -161,6 +164,7 @@ impl Chain {
         pairs: bool,
         first: Option<End<'py>>,
         last: Option<End<'py>>,
+        origin: usize,
     ) -> PyResult<(
         Bound<'py, PyArray2<f64>>,
         Bound<'py, PyArray1<f64>>,
@@ -179,6 +183,7 @@ impl Chain {
         };
         let out = watched(py, threads, |watch| {
             smoothing::smooth(&self.kernel, sequences, options, watch)
+                .map_err(|error| error.counted_from(origin))
         })?;
         let rows = sequences.rows();
         let listed = pairs

@@ -17,6 +17,17 @@ pub enum KernelError {
     Interrupted,
 }
 
+impl KernelError {
+    /// The same, its rows counted from `origin`.
+    #[must_use]
+    pub fn counted_from(self, origin: usize) -> Self {
+        match self {
+            Self::Impossible(row) => Self::Impossible(origin + row),
+            other => other,
+        }
+    }
+}
+
 impl fmt::Display for KernelError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 
@@ -27,7 +27,7 @@ from harmonium.learning.standardisation import (
     sample_rows,
     standardisation_of,
 )
-from harmonium.learning.starting import Sharing, start
+from harmonium.learning.starting import Sharing, as_sharing, start
 from harmonium.validation import (
     FloatArray,
     as_count,
@@ -187,8 +187,7 @@ def fit(
         raise TypeError(f"model: an exponential family, not {model!r}")
     if method != "EM":
         raise ValueError(f'method: "EM"; got {method!r}')
-    if sharing not in get_args(Sharing):
-        raise ValueError(f"sharing: one of {get_args(Sharing)}; got {sharing!r}")
+    as_sharing(sharing)
     as_count(max_iter, name="max_iter", minimum=0)
     as_count(n_init, name="n_init")
     as_positive(tol, name="tol", allow_zero=True)
@@ -254,7 +253,7 @@ def _checked(model: ExponentialFamily, x: object, weights: object = None) -> Sou
     source = as_source(x, weights)
     if not isinstance(source, ArraySource):
         return _Checked(source, model)
-    table = _check_table(model, source.x, "x")
+    table = check_table(model, source.x, "x")
     # a memory map stays one, and is standardised block by block
     mapped = isinstance(source.x, np.memmap) and np.may_share_memory(source.x, table)
     shares = as_weights(source.weights, len(table), name="weights")
@@ -288,7 +287,7 @@ class _Checked:
         """Yield the blocks."""
         rows = 0
         for x, weights in self.inner.blocks():
-            yield _check_table(self.model, x, f"x, rows from {rows} on" if rows else "x"), weights
+            yield check_table(self.model, x, f"x, rows from {rows} on" if rows else "x"), weights
             rows += len(x)
 
 
@@ -313,7 +312,8 @@ class _Heavy:
                 yield x[heavy], weights[heavy]
 
 
-def _check_table(model: ExponentialFamily, x: object, name: str) -> FloatArray:
+def check_table(model: ExponentialFamily, x: object, name: str) -> FloatArray:
+    """Return data (n, n_observed) of a family or a harmonium, NaN where missing; ValueError else."""
     if isinstance(model, Harmonium):
         return model.check_table(x, name)
     return model.check_data(x, name, missing=True)
