@@ -40,9 +40,19 @@ impl Message<'_> {
     }
 }
 
+/// `e^x` of a number not above zero, without asking where the answer is zero or one.
+fn relative(x: f64) -> f64 {
+    if x < -746.0 {
+        0.0
+    } else if x == 0.0 {
+        1.0
+    } else {
+        x.exp()
+    }
+}
+
 /// The product of a message and an emission, normalised, goes to `out`; the logarithm of its
 /// sum is returned in two parts, a logarithm and a factor, or None where the product is zero.
-#[inline(always)]
 pub fn meet(message: Message<'_>, emission: Emission<'_>, out: &mut [f64]) -> Option<(f64, f64)> {
     let mut sum = 0.0;
     let top;
@@ -56,7 +66,7 @@ pub fn meet(message: Message<'_>, emission: Emission<'_>, out: &mut [f64]) -> Op
             return None;
         }
         for o in out.iter_mut() {
-            *o = (*o - largest).exp();
+            *o = relative(*o - largest);
             sum += *o;
         }
         top = largest;
@@ -77,65 +87,118 @@ pub fn meet(message: Message<'_>, emission: Emission<'_>, out: &mut [f64]) -> Op
     Some((top, sum))
 }
 
-/// Carry a normalised product of message and emission through a matrix; `log_norm` is the
-/// logarithm of what the product was divided by. Whether the result is in logarithms.
-#[inline(always)]
+/// What a message in probabilities becomes through an emission and a matrix, normalised to the
+/// product's sum, in `out`; the sum, and the least entry.
+pub type Through = fn(&[f64], &[f64], &[f64], &mut [f64]) -> (f64, f64);
+
+/// [`Through`] for a number of states: loops of known length stay in registers.
+pub fn through(k: usize) -> Through {
+    match k {
+        1 => through_fixed::<1>,
+        2 => through_fixed::<2>,
+        3 => through_fixed::<3>,
+        4 => through_fixed::<4>,
+        5 => through_fixed::<5>,
+        6 => through_fixed::<6>,
+        7 => through_fixed::<7>,
+        8 => through_fixed::<8>,
+        _ => through_any,
+    }
+}
+
+fn through_fixed<const K: usize>(
+    columns: &[f64],
+    message: &[f64],
+    densities: &[f64],
+    out: &mut [f64],
+) -> (f64, f64) {
+    let mut sums = [0.0; K];
+    let mut total = 0.0;
+    let entries = message[..K].iter().zip(&densities[..K]);
+    for ((&m, &b), column) in entries.zip(columns.chunks_exact(K)) {
+        let p = m * b;
+        total += p;
+        for i in 0..K {
+            sums[i] += column[i] * p;
+        }
+    }
+    let scale = 1.0 / total;
+    let mut least = f64::INFINITY;
+    for s in &mut sums {
+        *s *= scale;
+        least = if *s < least { *s } else { least };
+    }
+    out[..K].copy_from_slice(&sums);
+    (total, least)
+}
+
+fn through_any(columns: &[f64], message: &[f64], densities: &[f64], out: &mut [f64]) -> (f64, f64) {
+    out.fill(0.0);
+    let mut total = 0.0;
+    let entries = message.iter().zip(densities);
+    for ((&m, &b), column) in entries.zip(columns.chunks_exact(message.len())) {
+        let p = m * b;
+        total += p;
+        for (o, &c) in out.iter_mut().zip(column) {
+            *o += c * p;
+        }
+    }
+    let scale = 1.0 / total;
+    let mut least = f64::INFINITY;
+    for o in out.iter_mut() {
+        *o *= scale;
+        least = if *o < least { *o } else { least };
+    }
+    (total, least)
+}
+
+/// Terms this far below the largest of a sum of exponentials are lost in its rounding.
+const FAINT: f64 = -45.0;
+
+/// Carry a normalised product of message and emission through a matrix; `norm` is what the
+/// product was divided by, in two parts. Whether the result is in logarithms; the product is
+/// overwritten then.
 pub fn carry(
     carrier: &Carrier,
     message: Message<'_>,
     emission: Emission<'_>,
-    product: &[f64],
+    product: &mut [f64],
     norm: (f64, f64),
     out: &mut [f64],
 ) -> bool {
     let k = product.len();
     out.fill(0.0);
-    for (column, &p) in carrier.columns.chunks_exact(k).zip(product) {
-        for (o, &c) in out.iter_mut().zip(column) {
-            *o += c * p;
+    for (column, &p) in carrier.columns.chunks_exact(k).zip(&*product) {
+        if p > 0.0 {
+            for (o, &c) in out.iter_mut().zip(column) {
+                *o += c * p;
+            }
         }
     }
-    let mut least = f64::INFINITY;
-    for &o in out.iter() {
-        least = if o < least { o } else { least };
-    }
-    if least >= LEAST {
+    if out.iter().all(|o| *o >= LEAST) {
         return false;
     }
-    carry_in_logs(carrier, message, emission, norm.0 + norm.1.ln(), out);
+    let log_norm = norm.0 + norm.1.ln();
+    for (i, p) in product.iter_mut().enumerate() {
+        *p = message.log(i) + emission.logs[i] - log_norm;
+    }
+    for i in 0..k {
+        out[i] = if out[i] >= LEAST_SUM {
+            out[i].ln()
+        } else {
+            let terms = product.iter().zip(carrier.logs[i..].iter().step_by(k));
+            log_sum(terms.map(|(p, l)| p + l))
+        };
+    }
     true
 }
 
-/// Replace the sums in `out` by their logarithms, from logarithms where they have lost digits.
-#[cold]
-fn carry_in_logs(
-    carrier: &Carrier,
-    message: Message<'_>,
-    emission: Emission<'_>,
-    log_norm: f64,
-    out: &mut [f64],
-) {
-    let k = out.len();
-    for i in 0..k {
-        if out[i] >= LEAST_SUM {
-            out[i] = out[i].ln();
-            continue;
-        }
-        // in two passes: the largest term, then the others relative to it
-        let term = |j: usize| {
-            let log = carrier.logs[j * k + i];
-            if log == f64::NEG_INFINITY {
-                log
-            } else {
-                log + message.log(j) + emission.logs[j]
-            }
-        };
-        let top = (0..k).map(term).fold(f64::NEG_INFINITY, f64::max);
-        out[i] = if top == f64::NEG_INFINITY {
-            top
-        } else {
-            let sum: f64 = (0..k).map(|j| (term(j) - top).exp()).sum();
-            top + sum.ln() - log_norm
-        };
+/// The logarithm of the sum of exponentials.
+fn log_sum(terms: impl Iterator<Item = f64> + Clone) -> f64 {
+    let top = terms.clone().fold(f64::NEG_INFINITY, f64::max);
+    if top == f64::NEG_INFINITY {
+        return top;
     }
+    let near = terms.map(|term| term - top).filter(|d| *d > FAINT);
+    top + near.map(f64::exp).sum::<f64>().ln()
 }

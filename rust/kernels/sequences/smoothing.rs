@@ -189,9 +189,8 @@ impl Joint<'_> {
         stopped: &dyn Fn() -> bool,
     ) -> Result<Vec<f64>, KernelError> {
         let k = self.chain.k;
-        // of the products that still lack the transition probability, and of those that have it
-        let mut sums = Pairs::new(k);
-        let (mut here, mut there) = (Densities::new(k), Densities::new(k));
+        let mut sums = Pairs::new(self.chain);
+        let mut densities = Densities::new(k);
         let mut sequence = self.sequences.offsets.partition_point(|&o| o <= rows.start) - 1;
         let mut joined = vec![0.0; k];
         for block in Densities::blocks(rows.len()) {
@@ -199,54 +198,67 @@ impl Joint<'_> {
                 return Err(KernelError::Interrupted);
             }
             let all = rows.start + block.start..rows.start + block.end;
-            let next = all.start + 1..self.sequences.rows().min(all.end + 1);
-            here.look(self.sequences.logs_of(&all), k);
-            there.look(self.sequences.logs_of(&next), k);
+            let looked = all.start..self.sequences.rows().min(all.end + 1);
+            densities.look(self.sequences.logs_of(&looked), k);
             for t in all.clone() {
                 while self.sequences.offsets[sequence + 1] <= t {
                     sequence += 1;
                 }
                 let weight = self.weights.map_or(1.0, |w| w[sequence]);
+                let emission =
+                    |t: usize| densities.get(t - all.start, self.sequences.logs_of(&(t..t + 1)));
                 let own = (t - rows.start) * k..(t - rows.start + 1) * k;
-                let message = Message {
-                    values: &states[own.clone()],
-                    in_logs: self.in_logs[t],
+                let here = Side {
+                    message: Message {
+                        values: &states[own.clone()],
+                        in_logs: self.in_logs[t],
+                    },
+                    emission: emission(t),
                 };
-                let emission = here.get(t - all.start, self.sequences.logs_of(&(t..t + 1)));
                 let after = self.backwards.get(t, k);
                 if t + 1 < self.sequences.offsets[sequence + 1] {
-                    let beyond = self.sequences.logs_of(&(t + 1..t + 2));
-                    sums.add(
-                        self.chain,
-                        (message, emission),
-                        (
-                            self.backwards.get(t + 1, k),
-                            there.get(t - all.start, beyond),
-                        ),
-                        weight,
-                    );
+                    let next = Side {
+                        message: self.backwards.get(t + 1, k),
+                        emission: emission(t + 1),
+                    };
+                    sums.add(here, after, next, weight, &mut joined);
                     if !pairs.is_empty() {
                         let place = (t - rows.start) * k * k..(t - rows.start + 1) * k * k;
-                        sums.take_last(self.chain, &mut pairs[place]);
+                        sums.take_last(&mut pairs[place]);
                     }
+                } else {
+                    join(here, after, &mut joined);
                 }
-                join(message, emission, after, &mut joined);
                 for (s, &p) in states[own].iter_mut().zip(&joined) {
                     *s = weight * p;
                 }
             }
         }
-        Ok(sums.total(self.chain))
+        Ok(sums.total())
+    }
+}
+
+/// A message and the emission of its row.
+#[derive(Clone, Copy)]
+struct Side<'a> {
+    message: Message<'a>,
+    emission: Emission<'a>,
+}
+
+impl Side<'_> {
+    /// The logarithm of an entry of their product.
+    fn log(&self, i: usize) -> f64 {
+        self.message.log(i) + self.emission.logs[i]
     }
 }
 
 /// The normalised product of both messages of a row and its emission.
-fn join(before: Message<'_>, emission: Emission<'_>, after: Message<'_>, out: &mut [f64]) {
+fn join(here: Side<'_>, after: Message<'_>, out: &mut [f64]) {
     let mut sum = 0.0;
-    if before.in_logs || after.in_logs {
+    if here.message.in_logs || after.in_logs {
         let mut top = f64::NEG_INFINITY;
         for (i, o) in out.iter_mut().enumerate() {
-            *o = before.log(i) + emission.logs[i] + after.log(i);
+            *o = here.log(i) + after.log(i);
             top = top.max(*o);
         }
         for o in out.iter_mut() {
@@ -255,7 +267,7 @@ fn join(before: Message<'_>, emission: Emission<'_>, after: Message<'_>, out: &m
         }
     } else {
         for (i, o) in out.iter_mut().enumerate() {
-            *o = before.values[i] * emission.densities[i] * after.values[i];
+            *o = here.message.values[i] * here.emission.densities[i] * after.values[i];
             sum += *o;
         }
     }
@@ -266,8 +278,8 @@ fn join(before: Message<'_>, emission: Emission<'_>, after: Message<'_>, out: &m
 }
 
 /// Sums over pairs of neighbours.
-struct Pairs {
-    k: usize,
+struct Pairs<'a> {
+    chain: &'a Chain,
     /// Sums of `from × to`, which the transition probability still multiplies.
     open: Vec<f64>,
     /// Sums that have it already, made of logarithms.
@@ -279,10 +291,11 @@ struct Pairs {
     last_in_logs: bool,
 }
 
-impl Pairs {
-    fn new(k: usize) -> Self {
+impl<'a> Pairs<'a> {
+    fn new(chain: &'a Chain) -> Self {
+        let k = chain.k;
         Self {
-            k,
+            chain,
             open: vec![0.0; k * k],
             closed: vec![0.0; k * k],
             from: vec![0.0; k],
@@ -292,55 +305,76 @@ impl Pairs {
         }
     }
 
-    /// Add the posterior of a row's state and the next one's.
+    /// Add the posterior of a row's state and the next one's; that of the row's own to `joined`.
     fn add(
         &mut self,
-        chain: &Chain,
-        here: (Message<'_>, Emission<'_>),
-        next: (Message<'_>, Emission<'_>),
+        here: Side<'_>,
+        after: Message<'_>,
+        next: Side<'_>,
         weight: f64,
+        joined: &mut [f64],
     ) {
-        meet(here.0, here.1, &mut self.from);
-        meet(next.0, next.1, &mut self.to);
+        let in_logs = here.message.in_logs || after.in_logs || next.message.in_logs;
+        self.last_in_logs = in_logs && !self.weigh(here, next, joined);
+        if self.last_in_logs {
+            self.add_in_logs(here, next, weight, joined);
+            return;
+        }
+        if !in_logs {
+            // the backward message is the matrix times the next row's normalised product
+            let mut norm = 0.0;
+            for (i, j) in joined.iter_mut().enumerate() {
+                self.from[i] = here.message.values[i] * here.emission.densities[i];
+                *j = self.from[i] * after.values[i];
+                norm += *j;
+            }
+            let mut sum = 0.0;
+            for (i, t) in self.to.iter_mut().enumerate() {
+                *t = next.message.values[i] * next.emission.densities[i];
+                sum += *t;
+            }
+            let (scale, own) = (1.0 / norm, 1.0 / (norm * sum));
+            for (f, j) in self.from.iter_mut().zip(joined.iter_mut()) {
+                *f *= own;
+                *j *= scale;
+            }
+        }
+        add_outer(&mut self.open, &self.from, &self.to, weight);
+    }
+
+    /// Both sides of a pair as normalised probabilities; false where these have lost digits.
+    fn weigh(&mut self, here: Side<'_>, next: Side<'_>, joined: &mut [f64]) -> bool {
+        meet(here.message, here.emission, &mut self.from);
+        meet(next.message, next.emission, &mut self.to);
+        let rows = self.chain.forwards.columns.chunks_exact(self.chain.k);
         let mut norm = 0.0;
-        for (row, &f) in chain.forwards.columns.chunks_exact(self.k).zip(&self.from) {
+        for ((row, &f), j) in rows.zip(&self.from).zip(joined.iter_mut()) {
             let mut reached = 0.0;
             for (&a, &t) in row.iter().zip(&self.to) {
                 reached += a * t;
             }
-            norm += f * reached;
+            *j = f * reached;
+            norm += *j;
         }
-        self.last_in_logs = norm < LEAST_SUM;
-        if self.last_in_logs {
-            self.add_in_logs(chain, here, next, weight);
-            return;
+        if norm < LEAST_SUM {
+            return false;
         }
         let scale = 1.0 / norm;
-        for f in &mut self.from {
+        for (f, j) in self.from.iter_mut().zip(joined.iter_mut()) {
             *f *= scale;
+            *j *= scale;
         }
-        for (row, &f) in self.open.chunks_exact_mut(self.k).zip(&self.from) {
-            let f = f * weight;
-            for (o, &t) in row.iter_mut().zip(&self.to) {
-                *o += f * t;
-            }
-        }
+        true
     }
 
     #[cold]
-    fn add_in_logs(
-        &mut self,
-        chain: &Chain,
-        here: (Message<'_>, Emission<'_>),
-        next: (Message<'_>, Emission<'_>),
-        weight: f64,
-    ) {
-        let k = self.k;
+    fn add_in_logs(&mut self, here: Side<'_>, next: Side<'_>, weight: f64, joined: &mut [f64]) {
+        let k = self.chain.k;
         let mut top = f64::NEG_INFINITY;
         for i in 0..k {
-            let from = here.0.log(i) + here.1.logs[i];
+            let from = here.log(i);
             for j in 0..k {
-                let log = from + chain.log_transition(i, j) + next.0.log(j) + next.1.logs[j];
+                let log = from + self.chain.log_transition(i, j) + next.log(j);
                 self.logs[i * k + j] = log;
                 top = top.max(log);
             }
@@ -354,17 +388,21 @@ impl Pairs {
             *l /= sum;
             *c += weight * *l;
         }
+        for (j, row) in joined.iter_mut().zip(self.logs.chunks_exact(k)) {
+            *j = row.iter().sum();
+        }
     }
 
     /// The posterior of the pair that was added last.
-    fn take_last(&self, chain: &Chain, out: &mut [f64]) {
+    fn take_last(&self, out: &mut [f64]) {
         if self.last_in_logs {
             out.copy_from_slice(&self.logs);
             return;
         }
+        let k = self.chain.k;
         let rows = out
-            .chunks_exact_mut(self.k)
-            .zip(chain.forwards.columns.chunks_exact(self.k));
+            .chunks_exact_mut(k)
+            .zip(self.chain.forwards.columns.chunks_exact(k));
         for ((out, row), &f) in rows.zip(&self.from) {
             for ((o, &a), &t) in out.iter_mut().zip(row).zip(&self.to) {
                 *o = f * a * t;
@@ -372,13 +410,44 @@ impl Pairs {
         }
     }
 
-    fn total(self, chain: &Chain) -> Vec<f64> {
-        let probabilities = &chain.forwards.columns;
+    fn total(self) -> Vec<f64> {
+        let probabilities = &self.chain.forwards.columns;
         self.open
             .iter()
             .zip(&self.closed)
             .zip(probabilities)
             .map(|((open, closed), p)| if *p > 0.0 { open * p + closed } else { *closed })
             .collect()
+    }
+}
+
+/// Add `weight × from × to` to a matrix.
+fn add_outer(sums: &mut [f64], from: &[f64], to: &[f64], weight: f64) {
+    match to.len() {
+        2 => add_outer_fixed::<2>(sums, from, to, weight),
+        3 => add_outer_fixed::<3>(sums, from, to, weight),
+        4 => add_outer_fixed::<4>(sums, from, to, weight),
+        5 => add_outer_fixed::<5>(sums, from, to, weight),
+        6 => add_outer_fixed::<6>(sums, from, to, weight),
+        7 => add_outer_fixed::<7>(sums, from, to, weight),
+        8 => add_outer_fixed::<8>(sums, from, to, weight),
+        k => {
+            for (row, &f) in sums.chunks_exact_mut(k).zip(from) {
+                let f = f * weight;
+                for (s, &t) in row.iter_mut().zip(to) {
+                    *s += f * t;
+                }
+            }
+        }
+    }
+}
+
+fn add_outer_fixed<const K: usize>(sums: &mut [f64], from: &[f64], to: &[f64], weight: f64) {
+    let (from, to) = (&from[..K], &to[..K]);
+    for (i, row) in sums.chunks_exact_mut(K).enumerate() {
+        let f = from[i] * weight;
+        for j in 0..K {
+            row[j] += f * to[j];
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use crate::kernels::error::KernelError;
 use crate::kernels::scratch::Scratch;
 use crate::kernels::sequences::chain::{Chain, Sequences, carve};
-use crate::kernels::sequences::message::{Emission, LEAST, Message, carry, meet};
+use crate::kernels::sequences::message::{Emission, LEAST, Message, carry, meet, through};
 use crate::kernels::simd::exp_slice;
 use crate::kernels::workers::{self, Watch, lock};
 
@@ -66,15 +66,15 @@ pub struct Densities {
 }
 
 impl Densities {
-    /// Room for blocks of rows of `k` states.
+    /// Room for blocks of rows of `k` states, and a row more.
     pub fn new(k: usize) -> Self {
         Self {
-            values: vec![0.0; BLOCK * k],
-            tops: vec![0.0; BLOCK],
+            values: vec![0.0; (BLOCK + 1) * k],
+            tops: vec![0.0; BLOCK + 1],
         }
     }
 
-    /// Work out the densities of these rows: one block at most.
+    /// Work out the densities of these rows: a block and one row at most.
     pub fn look(&mut self, logs: &[f64], k: usize) {
         let n = logs.len() / k;
         for ((row, values), top) in logs
@@ -131,6 +131,7 @@ fn sweep(
     let mut now = vec![1.0; k];
     let mut product = vec![0.0; k];
     let mut densities = Densities::new(k);
+    let fast = through(k);
     let mut in_logs = match start {
         Some(Start(message)) => {
             now.copy_from_slice(message.values);
@@ -163,18 +164,32 @@ fn sweep(
                 values: &now,
                 in_logs,
             };
+            let next = if forwards { t + 1 } else { t.wrapping_sub(1) };
+            let last = next >= rows; // nobody asks for what comes then
+            if !in_logs && emission.top > f64::NEG_INFINITY {
+                let (sum, least) = fast(&carrier.columns, &now, emission.densities, &mut product);
+                if least >= LEAST || last {
+                    if let Some(norms) = &mut target.norms {
+                        norms[t] = emission.top + sum.ln();
+                    }
+                    if !last {
+                        target.values[next * k..(next + 1) * k].copy_from_slice(&product);
+                        std::mem::swap(&mut now, &mut product);
+                    }
+                    continue;
+                }
+            }
             let Some(norm) = meet(message, emission, &mut product) else {
                 return Ok(Some(t));
             };
             if let Some(norms) = &mut target.norms {
                 norms[t] = norm.0 + norm.1.ln();
             }
-            let next = if forwards { t + 1 } else { t.wrapping_sub(1) };
-            if next >= rows {
-                continue; // the last step, whose result nobody asks for
+            if last {
+                continue;
             }
             let out = &mut target.values[next * k..(next + 1) * k];
-            in_logs = carry(carrier, message, emission, &product, norm, out);
+            in_logs = carry(carrier, message, emission, &mut product, norm, out);
             target.in_logs[next] = in_logs;
             now.copy_from_slice(out);
         }
