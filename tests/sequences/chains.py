@@ -103,9 +103,7 @@ def in_logs(initial: FloatArray, transition: FloatArray, logs: FloatArray) -> An
         ahead = logs[t + 1] + backwards[t + 1]
         backwards[t] = logsumexp(moves + ahead, 1) - norms[t + 1]
     pairs = np.exp(
-        forwards[:-1, :, None]
-        + moves
-        + (logs[1:] + backwards[1:] - norms[1:, None])[:, None, :]
+        forwards[:-1, :, None] + moves + (logs[1:] + backwards[1:] - norms[1:, None])[:, None, :]
     )
     path = [int(best[-1].argmax())]
     for t in range(n - 1, 0, -1):

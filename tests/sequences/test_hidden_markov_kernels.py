@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from chains import Answers, by_paths, in_logs, random_chain
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chains import Answers, by_paths, in_logs, random_chain
 from harmonium import _kernels
 from harmonium.validation import FloatArray
 
