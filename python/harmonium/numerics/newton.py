@@ -15,6 +15,9 @@ Slope = Callable[[FloatArray], tuple[float, FloatArray]]
 #: The Hessian at a point (first) times a vector (second).
 Product = Callable[[FloatArray, FloatArray], FloatArray]
 
+#: The largest change of a parameter where only the gradient tells progress.
+_STRIDE = 4.0
+
 
 def match_mean(
     oracle: Oracle,
@@ -88,7 +91,7 @@ def _descend(
     """Newton's descent of the dual, whatever solves for the steps."""
     natural = np.array(start, dtype=float)
     point = dual(natural)
-    bound = tolerance * np.maximum(np.abs(mean), tolerance)
+    bound = tolerance * np.maximum(np.abs(mean), np.finfo(float).tiny / tolerance)
     for _ in range(max_iter):
         value, gradient = point[:2]
         error = float((np.abs(gradient) / bound).max(initial=0.0))
@@ -104,10 +107,12 @@ def _descend(
                 break
             length /= 2 if np.isfinite(new[0]) else 16
         else:
-            # the value is level to rounding: the gradient alone tells progress
-            length = 1.0
-            new = dual(natural - step)
-            if not (np.abs(new[1]) / bound).max() <= 0.5 * error:
+            # the value is level to rounding: the gradient alone tells progress, and a rare
+            # statistic, whose mean is nearly an exponential, is not met in one stride
+            length = min(1.0, _STRIDE / max(float(np.abs(step).max()), _STRIDE))
+            new = dual(natural - length * step)
+            least = 0.5 if length == 1.0 else 1.0 - 1e-12
+            if not (np.abs(new[1]) / bound).max() <= least * error:
                 break
         natural, point = natural - length * step, new
     return natural
