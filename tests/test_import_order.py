@@ -19,6 +19,7 @@ LAYERS = [
     "rules",
     "harmonium",
     "models",
+    "conjugate_prior",
     "graphs",
     "learning",
     "sequences",

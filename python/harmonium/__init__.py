@@ -1,5 +1,6 @@
 """Latent variable models whose inference and learning are exact."""
 
+from harmonium.conjugate_prior import ConjugatePrior
 from harmonium.expectation import get_threads, set_threads
 from harmonium.families import (
     Bernoulli,
@@ -24,7 +25,8 @@ from harmonium.families import (
     Wishart,
 )
 from harmonium.harmonium import Harmonium
-from harmonium.models import LinearGaussian, Mixture
+from harmonium.models import LinearGaussian, Mixture, PopulationCode, Views
+from harmonium.rules import Circle, Grid
 
 __version__ = "0.1.0"
 
@@ -34,12 +36,15 @@ __all__ = [
     "Binomial",
     "Boltzmann",
     "Categorical",
+    "Circle",
     "CoMPoisson",
+    "ConjugatePrior",
     "Dirichlet",
     "Exponential",
     "ExponentialFamily",
     "Gamma",
     "Geometric",
+    "Grid",
     "Harmonium",
     "InverseGaussian",
     "LinearGaussian",
@@ -48,7 +53,9 @@ __all__ = [
     "Normal",
     "NormalWishart",
     "Poisson",
+    "PopulationCode",
     "Product",
+    "Views",
     "VonMises",
     "VonMisesFisher",
     "Wishart",

@@ -14,6 +14,7 @@ __all__ = [
     "mixture_stack",
     "normal_latent",
     "normal_stack",
+    "product_stack",
     "statistic_stack",
 ]
 
@@ -47,6 +48,7 @@ def statistic_stack(
     log_partitions: NDArray[np.float64],
     parameter: float = 0.0,
 ) -> Stack: ...
+def product_stack(parts: Sequence[Stack]) -> Stack: ...
 def mixture_stack(log_weights: NDArray[np.float64], components: Stack) -> Stack: ...
 def linear_stack(
     covariance: str,

@@ -28,5 +28,7 @@ mod _kernels {
     #[pymodule_export]
     use super::latents::{Latent, boltzmann_latent, linear_latent, mixture_latent, normal_latent};
     #[pymodule_export]
-    use super::stacks::{Stack, linear_stack, mixture_stack, normal_stack, statistic_stack};
+    use super::stacks::{
+        Stack, linear_stack, mixture_stack, normal_stack, product_stack, statistic_stack,
+    };
 }

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from harmonium import Boltzmann
 from harmonium.families.boltzmann_dense import Enumeration
-from harmonium.families.boltzmann_gibbs import effective_sample_size
 from harmonium.families.boltzmann_tree import JunctionTree
 from harmonium.numerics.elimination import eliminate
 
@@ -156,14 +155,6 @@ def _pairs(n, edges):
     for i, j in edges:
         matrix[i, j] = matrix[j, i] = 0.5
     return matrix
-
-
-def test_effective_sample_size_of_independent_and_of_repeated_draws():
-    rng = np.random.default_rng(9)
-    independent = (rng.random((4, 1000, 3)) < 0.5).astype(float)
-    assert np.allclose(effective_sample_size(independent), 4000, rtol=0.15)
-    repeated = np.repeat(independent[:, :100], 10, axis=1)
-    assert np.allclose(effective_sample_size(repeated), 400, rtol=0.35)
 
 
 def test_wide_graphs_have_gibbs_only():

@@ -1,5 +1,6 @@
 """Von Mises: from no concentration at all to 1e12."""
 
+import mpmath
 import numpy as np
 import pytest
 from scipy import stats
@@ -121,3 +122,23 @@ def test_what_is_refused():
 
 def test_integers_and_lists_are_points():
     assert VonMises().log_partition([3, 4]) == VonMises().log_partition(np.array([3.0, 4.0]))
+
+
+@pytest.mark.parametrize("log_k", [-300, -8, -1, 0, 0.7, 1.5, 2, 3, 4.5, 5, 6, 8, 10, 12])
+def test_entropy_at_any_concentration(log_k):
+    k = 10.0**log_k
+    with mpmath.workdps(60):
+        scaled = [mpmath.besseli(order, k) for order in (0, 1)]
+        exact = mpmath.log(2 * mpmath.pi * scaled[0]) - k * scaled[1] / scaled[0]
+        found = VonMises().entropy(VonMises().from_parameters(mean=0.7, concentration=k))
+        # the length of the natural parameter is rounded
+        assert abs(mpmath.mpf(float(found)) - exact) <= 1e-14 * max(1, abs(exact))
+
+
+def test_entropies_of_angles_add_up():
+    points = VonMises(2).from_parameters(
+        mean=[[0.1, 4.0]] * 3, concentration=[[0, 2], [1e9, 3], [5, 1]]
+    )
+    entropies = VonMises(2).entropy(points)
+    alone = VonMises(1).entropy(points.reshape(3, 2, 2).swapaxes(-1, -2))
+    np.testing.assert_allclose(entropies, alone.sum(-1), rtol=1e-15)

@@ -11,10 +11,13 @@ from harmonium.errors import BoundaryError, DataWarning
 from harmonium.expectation.prepared import Moments
 from harmonium.families.base import Completed, ExponentialFamily, Indices, distinct
 from harmonium.families.boltzmann_dense import Enumeration
-from harmonium.families.boltzmann_gibbs import GibbsSample, colour, gibbs
+from harmonium.families.boltzmann_gibbs import colour, gibbs
+from harmonium.families.boltzmann_tied import match_tied_machines
 from harmonium.families.boltzmann_tree import JunctionTree, match_forest
-from harmonium.families.statistic_stack import BOUNDARY_NOTE, StatisticPrepared
+from harmonium.families.statistic_stack import BOUNDARY_NOTE, StatisticPrepared, TiedFit
+from harmonium.families.tied import average
 from harmonium.numerics.elimination import Edges
+from harmonium.numerics.markov_chains import GibbsSample
 from harmonium.validation import (
     FloatArray,
     as_count,
@@ -111,6 +114,11 @@ class Boltzmann(ExponentialFamily):
     def n_features(self) -> int:
         """Columns of an observation: n."""
         return self.n
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """Each unit is 0 or 1."""
+        return (2,) * self.n
 
     @property
     def location(self) -> Indices:
@@ -212,6 +220,8 @@ class Boltzmann(ExponentialFamily):
     def _sample(self, natural: FloatArray, rng: np.random.Generator) -> FloatArray:
         states = np.empty((*natural.shape[:-1], self.n))
         few = distinct(natural)
+        if few.shape == natural.shape and natural.size:
+            return self._exact.sample_each(self._flat(natural), rng).reshape(states.shape)
         for place in np.ndindex(few.shape[:-1]):
             # the axes along which a point only repeats
             rows = tuple(
@@ -306,6 +316,35 @@ class Boltzmann(ExponentialFamily):
     def _inside(self, mean: FloatArray) -> FloatArray:
         return mean if self._on_boundary(mean) is None else self._drawn_inside(mean)
 
+    def _tied_outside(self, weights: FloatArray, mean: FloatArray) -> Any:
+        """Groups on a face: of pairs the averages alone count, between those of their bounds."""
+        i, j = self._pairs
+        first, both = mean[..., : self.n], average(weights, mean[..., self.n :])
+        low = average(weights, np.maximum(first[..., i] + first[..., j] - 1.0, 0.0))
+        high = average(weights, np.minimum(first[..., i], first[..., j]))
+        outer: Any = ((first <= 0) | (first >= 1)).any((-1, -2))
+        return outer | ~((low < both) & (both < high)).all(-1)
+
+    def _tied_inside(self, weights: FloatArray, mean: FloatArray) -> FloatArray:
+        out = self._tied_outside(weights, mean)
+        return np.where(out[..., None, None], self._drawn_inside(mean), mean)
+
+    def _tied_natural(
+        self, weights: FloatArray, mean: FloatArray, start: FloatArray | None = None
+    ) -> FloatArray:
+        if not len(self.shape):
+            return self._to_natural(mean)
+        out = np.full(mean.shape, np.nan)
+        weights = np.broadcast_to(weights, mean.shape[:-1])
+        for place in np.argwhere(~self._tied_outside(weights, mean)):
+            group = tuple(place)
+            own = mean[group]
+            first = np.stack([self._independent(m) for m in own]) if start is None else start[group]
+            out[group] = match_tied_machines(
+                self._exact.oracle, weights[group], own, first, self.n, LARGEST
+            )
+        return out
+
     def _drawn_inside(self, mean: FloatArray) -> FloatArray:
         fair = np.concatenate([np.full(self.n, 0.5), np.full(self.dimension - self.n, 0.25)])
         return (1 - BOUNDARY_SHARE) * mean + BOUNDARY_SHARE * fair
@@ -370,6 +409,17 @@ class BoltzmannPrepared(StatisticPrepared):
                 points[k] = family._match(family._drawn_inside(eta), theta)
                 notes.add(BOUNDARY_NOTE.format(family))
         return points
+
+    def _tied(self, weights: FloatArray, mean: FloatArray, start: FloatArray) -> TiedFit:
+        natural, exact = super()._tied(weights, mean, start)
+        # as in _backward: where a statistic is certain, a face that is not listed is near
+        near = [any(self.family._certain(point) for point in group) for group in natural]
+        redo = np.flatnonzero(~exact | near)
+        if len(redo):
+            inside = self.family._drawn_inside(mean[redo])
+            natural[redo] = super()._tied(weights[redo], inside, start[redo]).natural
+            exact[redo] = False
+        return TiedFit(natural, exact)
 
     def maximise(self, sums: FloatArray, notes: set[str]) -> "BoltzmannPrepared":
         """Return the maximum-likelihood machines, from where they are."""

@@ -84,6 +84,17 @@ class Enumeration:
         drawn = np.searchsorted(cumulative, rng.random(n) * cumulative[-1], side="right")
         return self._bits(np.minimum(drawn, len(cumulative) - 1))
 
+    def sample_each(self, natural: FloatArray, rng: np.random.Generator) -> FloatArray:
+        """Return one exact draw (units,) of each of the points (batch, dimension)."""
+
+        def draw(part: FloatArray) -> FloatArray:
+            cumulative = self._probabilities(part).cumsum(-1)
+            uniform = rng.random((len(part), 1)) * cumulative[:, -1:]
+            drawn = (uniform >= cumulative).sum(-1)
+            return self._bits(np.minimum(drawn, cumulative.shape[-1] - 1))
+
+        return self._by_blocks(natural, draw)
+
     def most_probable(self, natural: FloatArray) -> FloatArray:
         """Return the state (units,) of largest probability at one point (dimension,)."""
         return self._bits(np.asarray(self._energies(natural).argmax()))

@@ -223,6 +223,18 @@ class JunctionTree:
         uniform = rng.random((n, self.n))
         return self._unroll(odds, n, lambda k, logit: uniform[:, k] < expit(logit))
 
+    def sample_each(self, natural: FloatArray, rng: np.random.Generator) -> FloatArray:
+        """Return one exact draw (units,) of each of the points (batch, dimension)."""
+        states = np.empty((len(natural), self.n))
+        step = max(1, (1 << 22) // self.elimination.states)
+        for start in range(0, len(natural), step):
+            _, odds = self.upward(natural[start : start + step])
+            uniform = rng.random((len(odds[0]), self.n))
+            states[start : start + step] = self._unroll(
+                odds, len(uniform), lambda k, logit, u=uniform: u[:, k] < expit(logit)
+            )
+        return states
+
     def most_probable(self, natural: FloatArray) -> FloatArray:
         """Return the state (units,) of largest probability at one point (dimension,)."""
         _, odds = self.upward(natural[None], maximise=True)
@@ -235,7 +247,9 @@ class JunctionTree:
             place = np.zeros(n, dtype=np.intp)
             for unit in clique.separator:
                 place = 2 * place + states[:, unit]
-            states[:, clique.variable] = choose(k, odds[k].reshape(-1)[place])
+            # tables of one point for all draws, or of a point for each
+            table = odds[k].reshape(len(odds[k]), -1)
+            states[:, clique.variable] = choose(k, table[np.arange(n) % len(table), place])
         return states.astype(float)
 
 

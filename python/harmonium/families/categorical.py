@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import logsumexp
 
-from harmonium import _kernels
 from harmonium.families.base import (
     LOG_FLOOR,
     Completed,
@@ -60,6 +59,11 @@ class Categorical(ExponentialFamily):
     def n_features(self) -> int:
         """One column."""
         return 1
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """The categories."""
+        return (self.n_categories,)
 
     def log_probabilities(self, natural: object) -> FloatArray:
         """Return the log probabilities of all categories, (..., n_categories)."""
@@ -123,14 +127,8 @@ class Categorical(ExponentialFamily):
     def _check_support(self, x: FloatArray, name: str) -> None:
         check_categories(x, name=name, n_categories=self.n_categories)
 
-    def _kernel(self, natural: FloatArray) -> Any:
-        return _kernels.statistic_stack(
-            "categorical",
-            1,
-            np.ascontiguousarray(natural),
-            np.ascontiguousarray(self._to_mean(natural)),
-            np.ascontiguousarray(self._log_partition(natural)[:, None]),
-        )
+    def _kernel_family(self) -> tuple[str, float]:
+        return "categorical", 0.0
 
     def from_parameters(self, *, probabilities: object) -> FloatArray:  # type: ignore[override]
         """Return natural parameters of ``probabilities`` (..., n_categories), all above zero."""

@@ -12,6 +12,10 @@ from harmonium.numerics.bessel import (
     inverse_bessel_ratio,
     log_bessel_zero,
 )
+from harmonium.numerics.bessel_of_order import (
+    bessel_ratio_of_order,
+    log_hypergeometric_less_argument,
+)
 from harmonium.validation import FloatArray, as_count, as_floats, check_angles, check_finite
 
 
@@ -90,6 +94,13 @@ class VonMises(IndependentFamily):
         concentration = np.minimum(inverse_bessel_ratio(length), self.MAX_CONCENTRATION)
         factor = np.where(length > 0, concentration / safe, 2.0)
         return np.concatenate([factor * cosine, factor * sine], -1)
+
+    def _entropy(self, natural: FloatArray) -> FloatArray:
+        # psi - k A, where both are large: psi - k and k (1 - A) are not
+        k = self._polar(natural)[0]
+        spare = k * bessel_ratio_of_order(0.0, k).one_less
+        each = log_hypergeometric_less_argument(0.0, k) + spare + np.log(2 * np.pi)
+        return np.asarray(each.sum(-1))
 
     def _fisher_information(self, natural: FloatArray) -> FloatArray:
         k, cosine, sine = self._polar(natural)

@@ -77,6 +77,9 @@ class VonMisesFisher(ExponentialFamily):
     def _log_base_measure(self, x: FloatArray) -> FloatArray:
         return np.full(len(x), -self._log_area)
 
+    def _kernel_family(self) -> tuple[str, float]:
+        return "von_mises_fisher", -self._log_area
+
     def _expected_log_base_measure(self, natural: FloatArray) -> FloatArray:
         return np.full(natural.shape[:-1], -self._log_area)
 

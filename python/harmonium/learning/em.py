@@ -8,6 +8,7 @@ import numpy as np
 
 from harmonium.expectation import Prepared, Source, expectation
 from harmonium.expectation.passes import Totals
+from harmonium.learning.acceleration import accelerated
 from harmonium.learning.factor_analysis import (
     CompletedMoments,
     boundary_notes,
@@ -15,6 +16,7 @@ from harmonium.learning.factor_analysis import (
     residual,
 )
 from harmonium.learning.floating_point import steady
+from harmonium.learning.standardisation import Standardisation
 from harmonium.validation import FloatArray
 
 #: What is added to the (1, size) sums of a pass before they are met: a regularisation asked for.
@@ -25,7 +27,9 @@ Adjust = Callable[[FloatArray], FloatArray]
 class Step:
     """A point on the way: its log-likelihood a row (nats), and how far it is from stationary.
 
-    ``residual`` is the largest standardised difference between average and model expectation.
+    ``residual`` is the largest standardised difference between average and model expectation, of
+    what is free to move; ``penalty`` what parameters cost, in nats a row. The point is in
+    standardised coordinates, which ``standardisation`` tells once a fit has passed it on.
     """
 
     prepared: Prepared
@@ -34,13 +38,32 @@ class Step:
     iteration: int
     notes: frozenset[str]
     sums: FloatArray
+    penalty: float = 0.0
+    #: Whether the next point comes from these sums in closed form, which may be moved inside.
+    in_closed_form: bool = True
+    standardisation: Standardisation | None = None
+
+    @property
+    def objective(self) -> float:
+        """What learning raises: the log-likelihood less the penalty, in nats a row."""
+        return self.log_likelihood - self.penalty
 
     @steady
     def all_notes(self) -> frozenset[str]:
         """What was, and from here would be, moved inside its domain."""
+        if not self.in_closed_form:
+            return self.notes
         notes = set(self.notes) | boundary_notes(self.prepared)
         self.prepared.maximise(self.sums, notes)
         return frozenset(notes)
+
+    @property
+    def in_units(self) -> Prepared:
+        """The point in the data's own units."""
+        standard = self.standardisation
+        if standard is None or standard.is_identity:
+            return self.prepared
+        return self.prepared.affine(standard.shift, standard.scale)
 
 
 def em(
@@ -55,13 +78,16 @@ def em(
     ``adjust`` maps the (1, size) sums of each pass to those that are met instead. Data that a model
     needs only in summary (a linear Gaussian model with a normal latent: two moments) are read once;
     where they have missing values, the moments of the completed rows take their place, and the
-    M-step is direct. Otherwise, with ``accelerate``, every two iterations are followed by a step
-    along their trend (SQUAREM: Varadhan and Roland, 2008), kept only where the likelihood is at
-    least that of the second iteration.
+    M-step is direct. Otherwise, with ``accelerate``, iterations are mixed with those before them
+    (:mod:`harmonium.learning.acceleration`) wherever that raises the likelihood.
     """
-    work = _Work(source, prepared, adjust)
+    yield from climb(Work(source, prepared, adjust), prepared, accelerate=accelerate)
+
+
+def climb(work: "Work", prepared: Prepared, *, accelerate: bool = False) -> Iterator[Step]:
+    """Yield the starting point, then the point after each iteration, whatever an iteration is."""
     if accelerate and not work.is_direct:
-        yield from _accelerated(work, prepared)
+        yield from accelerated(work, prepared)
         return
     notes: frozenset[str] = frozenset()
     for iteration in itertools.count():
@@ -70,16 +96,29 @@ def em(
         prepared, notes = work.move(step)
 
 
-class _Work:
-    """One model's expectation and maximisation steps over one source."""
+class Work:
+    """One model's expectation and maximisation steps over one source.
+
+    ``direct`` lets factors of rows with missing values be fitted to completed moments at once.
+    """
 
     @steady
-    def __init__(self, source: Source, prepared: Prepared, adjust: Adjust | None) -> None:
+    def __init__(
+        self,
+        source: Source,
+        prepared: Prepared,
+        adjust: Adjust | None = None,
+        *,
+        direct: bool = True,
+    ) -> None:
         self._source = source
+        #: Total weight of the rows, once they have been looked at.
+        self.weight = 0.0
         self._summary = prepared.summarise(source)
         self._adjust = adjust
         self._completed: CompletedMoments | None = None
-        if self._summary is None and adjust is None and is_factor_analysis(prepared):
+        plain = direct and adjust is None
+        if self._summary is None and plain and is_factor_analysis(prepared):
             self._summary = self._completed = CompletedMoments(source)
 
     @property
@@ -87,18 +126,23 @@ class _Work:
         """Whether the M-step leaves no trend to follow."""
         return self._completed is not None
 
+    def totals(self, prepared: Prepared) -> Totals:
+        """Return what one pass over the rows, or their summary, says of a point."""
+        if self._summary is not None:
+            totals: Totals = self._summary.expectation(prepared)
+            return totals
+        return expectation(prepared, self._source)
+
     @steady
     def look(self, prepared: Prepared, iteration: int, notes: frozenset[str]) -> Step:
         """The E-step: the point with its likelihood, residual and sums."""
         return self._look(prepared, iteration, notes)
 
     def _look(self, prepared: Prepared, iteration: int, notes: frozenset[str]) -> Step:
-        if self._summary is not None:
-            totals: Totals = self._summary.expectation(prepared)
-        else:
-            totals = expectation(prepared, self._source)
+        totals = self.totals(prepared)
         if totals.weight <= 0:
             raise ValueError("x: no rows with positive weight")
+        self.weight = totals.weight
         mean = totals.log_likelihood / totals.weight
         sums = totals.sums if self._adjust is None else self._adjust(totals.sums)
         return Step(prepared, mean, self._residual(prepared, sums), iteration, notes, sums)
@@ -116,10 +160,22 @@ class _Work:
         if not np.isfinite(coordinates).all():
             return None
         try:
-            moved = self._look(step.prepared.at(coordinates), step.iteration + 1, step.notes)
+            moved = self._look(self.at(step, coordinates), step.iteration + 1, step.notes)
         except (ValueError, np.linalg.LinAlgError):
             return None
-        return moved if moved.log_likelihood >= step.log_likelihood else None
+        return moved if moved.objective >= step.objective else None
+
+    def coordinates_of(self, prepared: Prepared) -> FloatArray:
+        """Return the coordinates in which trends are followed."""
+        return prepared.coordinates
+
+    def point(self, step: Step) -> Prepared:
+        """Return the point of a step."""
+        return step.prepared
+
+    def at(self, step: Step, coordinates: FloatArray) -> Prepared:
+        """Return the point at other coordinates; ValueError where there is none."""
+        return step.prepared.at(coordinates)
 
     @steady
     def move(self, step: Step) -> tuple[Prepared, frozenset[str]]:
@@ -129,43 +185,3 @@ class _Work:
         if self._completed is not None:
             moved = self._completed.maximise(step.prepared, moved)
         return moved, frozenset(notes)
-
-
-def _accelerated(work: _Work, prepared: Prepared) -> Iterator[Step]:
-    """Squared iterative methods, scheme S3, with the steplength bounded by what has succeeded."""
-    longest = 4.0
-    step = work.look(prepared, 0, frozenset())
-    yield step
-    while True:
-        trail = [_coordinates(step)]
-        for _ in range(2):
-            prepared, notes = work.move(step)
-            step = work.look(prepared, step.iteration + 1, notes)
-            yield step
-            trail.append(_coordinates(step))
-        length, ahead = _ahead(trail, longest)
-        if length <= 1.0:
-            continue
-        jumped = work.jump(step, ahead)
-        if jumped is None:
-            longest = max(longest / 2, 2.0)
-            continue
-        if length == longest:
-            longest *= 4.0
-        step = jumped
-        yield step
-
-
-@steady
-def _coordinates(step: Step) -> FloatArray:
-    return step.prepared.coordinates
-
-
-@steady
-def _ahead(trail: list[FloatArray], longest: float) -> tuple[float, FloatArray]:
-    """How far along the trend of three points to step, and where that leads."""
-    first, second = trail[1] - trail[0], trail[2] - 2 * trail[1] + trail[0]
-    bend = float(np.linalg.norm(second))
-    length = float(np.linalg.norm(first)) / bend if bend > 0 else 1.0
-    length = min(max(length, 1.0), longest)
-    return length, trail[0] + 2 * length * first + length**2 * second

@@ -190,6 +190,27 @@ class LinearPrepared(Prepared):
             out.append(full.ravel())
         return np.concatenate([observable_mean, latent_mean, np.stack(out)], -1)
 
+    def sums_of(self, weights: FloatArray, totals: FloatArray) -> FloatArray:
+        """Return the sums about references and centres of totals about the origin."""
+        d, e = self.observable.dimension, self.prior.natural.shape[-1]
+        leading: Any = self.latent_family.leading
+        centred = NormalPrepared(
+            self.observable, self.references, self.noise.covariances, self.noise.scale
+        )
+        x = totals[:, : self.observable.n]
+        z = leading.location_moments(totals[:, d : d + leading.dimension])[0]
+        cross = totals[:, d + e :].reshape(self.loadings.shape)
+        r, c = self.references[:, :, None], self.centres[:, None, :]
+        cross = cross - r * z[:, None, :] - x[:, :, None] * c + weights[:, None, None] * r * c
+        return np.concatenate(
+            [
+                centred.sums_of(weights, totals[:, :d]),
+                self.prior.sums_of(weights, totals[:, d : d + e]),
+                cross.reshape(self.count, -1),
+            ],
+            -1,
+        )
+
     def _own_mean(self, k: int, latent_mean: FloatArray) -> tuple[FloatArray, FloatArray]:
         """A member's own means of s_X and of x zT, from those of its prior."""
         leading: Any = self.latent_family.leading
