@@ -82,11 +82,11 @@ class Declared:
     round_trip: float = 1e-9
     #: Most points sent there and back, where that takes long.
     returns: int = 10**9
+    #: The family's name where its own is long.
+    name: str = ""
 
     def __repr__(self) -> str:
-        name = repr(self.family)
-        edges = getattr(self.family, "edges", None)
-        return name if edges is None else f"Boltzmann(n={self.family.n}, {len(edges)} edges)"
+        return self.name or repr(self.family)
 
     def points(self, seed: int, n: int) -> FloatArray:
         """Natural parameters (n, dimension)."""
@@ -151,14 +151,12 @@ def _normal(n: int) -> DomainChart:
         precision = _definite(u[:, n:-1], rng, 6.0)
         location = np.einsum("mij,mj->mi", precision, signed(u[:, :n], 1e-3, 1e3))
         location /= np.sqrt(np.diagonal(precision, axis1=-2, axis2=-1))
-        return np.concatenate(
-            [location / units, pack_lower(-0.5 * precision, 2.0) / units**2], -1
-        )
+        return np.concatenate([location / units, pack_lower(-0.5 * precision, 2.0) / units**2], -1)
 
     return chart
 
 
-def _normal_columns(n: int, variances: int) -> DomainChart:
+def _normal_columns(n: int) -> DomainChart:
     def chart(u: FloatArray, rng: Rng) -> FloatArray:
         scale = span(u[:, n:], 1e-70, 1e70)
         return np.concatenate([signed(u[:, :n], 1e-6, 1e4) / scale, -0.5 / scale**2], -1)
@@ -195,7 +193,7 @@ def _normal_wishart(n: int) -> DomainChart:
 
 def _mixed(u: FloatArray, rng: Rng) -> FloatArray:
     return np.concatenate(
-        [_normal_columns(1, 1)(u[:, :2], rng), -690 + 1390 * u[:, 2:3], signed(u[:, 3:], 1e-8, 700)],
+        [_normal_columns(1)(u[:, :2], rng), -690 + 1390 * u[:, 2:3], signed(u[:, 3:], 1e-8, 700)],
         -1,
     )
 
@@ -204,7 +202,6 @@ def _mixed(u: FloatArray, rng: Rng) -> FloatArray:
 
 _LOGITS = "natural parameters ±1e-8 to ±700"
 _CIRCLE = "any direction, concentrations 0 and 1e-12 to 1e12"
-_COUPLED = "biases and couplings ±1e-8 to ±100"
 
 
 def _negative_logs(family: Any) -> tuple[float, float]:
@@ -270,7 +267,7 @@ def _normals() -> list[Declared]:
                 oracle,
                 "standard deviations 1e-70 to 1e70, means to 1e4 of them",
                 size,
-                _normal_columns(family.n, size - family.n),
+                _normal_columns(family.n),
                 base=_normal_base,
             )
             for family, oracle, size in columns
@@ -311,32 +308,31 @@ def _wisharts() -> list[Declared]:
 
 def _lattice(rows: int, columns: int) -> list[tuple[int, int]]:
     cells = [(r, c) for r in range(rows) for c in range(columns)]
-    near = [
-        (a, b) for a, b in combinations(cells, 2) if abs(a[0] - b[0]) + abs(a[1] - b[1]) == 1
-    ]
+    near = [(a, b) for a, b in combinations(cells, 2) if abs(a[0] - b[0]) + abs(a[1] - b[1]) == 1]
     return [(b[0] * columns + b[1], a[0] * columns + a[1]) for a, b in near]
 
 
 def _machines() -> list[Declared]:
-    graphs: list[tuple[int, Sequence[tuple[int, int]] | None]] = [
-        (1, None),
-        (4, None),
-        (8, None),
-        (10, [(i + 1, i) for i in range(9)]),
-        (10, [(i, (i - 1) // 2) for i in range(1, 10)]),
-        (9, _lattice(3, 3)),
+    graphs: list[tuple[int, str, Sequence[tuple[int, int]] | None]] = [
+        (1, "", None),
+        (4, "", None),
+        (8, "", None),
+        (10, ", edges of a chain", [(i + 1, i) for i in range(9)]),
+        (10, ", edges of a tree", [(i, (i - 1) // 2) for i in range(1, 10)]),
+        (12, ", edges of a 3 x 4 lattice", _lattice(3, 4)),
     ]
     return [
         Declared(
             machine := Boltzmann(n, edges),
             exact.boltzmann(n, machine.edges),
-            _COUPLED if edges is None else f"{('a chain', 'a tree', 'a lattice')[k - 3]}, {_COUPLED}",
+            "biases and couplings ±1e-8 to ±100",
             machine.dimension,
             _signed(100.0),
             GENERAL,
             returns=200,
+            name=f"Boltzmann(n={n}{graph})",
         )
-        for k, (n, edges) in enumerate(graphs)
+        for n, graph, edges in graphs
     ]
 
 
