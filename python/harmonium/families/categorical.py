@@ -13,6 +13,7 @@ from harmonium.families.base import (
     Indices,
     distinct,
 )
+from harmonium.numerics.discrete_entropy import discrete_entropy
 from harmonium.validation import (
     FloatArray,
     as_count,
@@ -83,7 +84,10 @@ class Categorical(ExponentialFamily):
         return np.asarray(logsumexp(np.concatenate([zero, natural], -1), -1))
 
     def _to_mean(self, natural: FloatArray) -> FloatArray:
-        return np.exp(self._log_probabilities(natural)[..., 1:])
+        # a share of weights: the log of their sum would round by the size of the largest logit
+        top = np.maximum(natural.max(-1, keepdims=True, initial=0.0), 0.0)
+        weights = np.exp(natural - top)
+        return np.asarray(weights / (weights.sum(-1, keepdims=True) + np.exp(-top)))
 
     def _to_natural(self, mean: FloatArray) -> FloatArray:
         return np.asarray(np.log(mean) - np.log1p(-mean.sum(-1, keepdims=True)))
@@ -91,6 +95,9 @@ class Categorical(ExponentialFamily):
     def _fisher_information(self, natural: FloatArray) -> FloatArray:
         p = self._to_mean(natural)
         return p[..., None] * np.eye(self.dimension) - p[..., :, None] * p[..., None, :]
+
+    def _entropy(self, natural: FloatArray) -> FloatArray:
+        return discrete_entropy(np.insert(natural, 0, 0.0, axis=-1))
 
     def _sample(self, natural: FloatArray, rng: np.random.Generator) -> FloatArray:
         cumulative = np.exp(self._log_probabilities(distinct(natural))).cumsum(-1)
