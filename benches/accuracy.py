@@ -113,8 +113,13 @@ def workers(processes: int) -> Iterator[Callable[..., Iterable[Any]]]:
         yield map
         return
     context = multiprocessing.get_context("spawn")
-    # Ctrl-C is for the parent alone, which ends them all
-    with context.Pool(processes, signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
+    # Ctrl-C is for the parent alone, which ends them all: they are born deaf to it
+    heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        pool = context.Pool(processes)
+    finally:
+        signal.signal(signal.SIGINT, heard)
+    with pool:
         yield pool.imap_unordered
 
 

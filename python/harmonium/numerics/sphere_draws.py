@@ -8,9 +8,9 @@ from harmonium.validation import FloatArray
 def draw_one_less_cosine(k: FloatArray, m: int, rng: np.random.Generator) -> FloatArray:
     """Return one less the cosine of the angle to the mean direction, in m + 1 dimensions, (...).
 
-    ``k`` (...) are concentrations, zero or above. Ulrich (1984) with Wood's (1994) correction: a beta variable, moved by Moebius' transformation,
-    accepted with probability above 0.6 at any concentration. In terms of one less the cosine,
-    which is as small as 1 / k, no digits are lost.
+    ``k`` (...) are concentrations, zero or above. Ulrich (1984) with Wood's (1994) correction: a
+    beta variable, moved by Moebius' transformation, accepted with probability above 0.6 at any
+    concentration. In terms of one less the cosine, which is as small as 1 / k, no digits are lost.
     """
     flat = k.reshape(-1)
     # b = (1 - x0) / (1 + x0), x0 the cosine at which envelope and law touch
