@@ -40,18 +40,22 @@ on a log scale where it spans decades; two have some coordinates at an end of th
 all of them there. Domains are in `tests/laws/declared.py`, oracles in `tests/laws/exact.py` and
 `tests/laws/exact_counts.py`; the laws hold the oracles against independent ones.
 
-**Relative** is the largest error relative to the value itself. The **condition number** of a value is
-what relative changes of all its arguments, added, do to it relatively, by the Fisher information that
-the laws hold against differences; the largest is given. **Error** is the largest error relative to the value times the condition number, where that is above one: what is
-promised. Of simple families it is at most 8 eps ({simple:.1e}), of the others at most 1e-12.
-**Round trip** is natural → mean → natural, relative to the value times *its* condition number: at most
-1e-9; and for von Mises angles, where it is relative to the larger of 1 and 16 eps concentration / 1e-12,
-at most 1e-12. It is taken at the points whose means lie inside the domain and whose Fisher information
-is not singular to double precision (**there and back**; elsewhere the condition number passes 1e12, and
-no digit is promised); of Boltzmann machines at the first {returns} at the most. The error of the
-**entropy** is conditioned likewise and not promised; it has no figure where it is no function of psi and
-the mean. Numbers below 2.2e-308 count as zero. Errors of von Mises and von Mises-Fisher laws are those of
-lengths.
+**Relative** is the largest error relative to the value itself. The **condition number** of a value
+is what relative changes of all its arguments, added, do to it relatively, by the Fisher information
+that the laws hold against differences; the largest is given. **Error** is the largest error relative
+to the value times the condition number, where that is above one: what is promised. Of simple families
+it is at most 8 eps ({simple:.1e}), of the others at most 1e-12.
+
+**Round trip** is natural → mean → natural, relative to the value times *its* condition number: at
+most 1e-9; for von Mises angles at most 1e-12, relative to the value and to the larger of 1 and
+16 eps concentration / 1e-12. It is taken where the mean lies inside the domain and the Fisher
+information is not singular to double precision (**there and back** counts these points; at the others
+the condition number passes 1e12, and no digit is promised); of Boltzmann machines at {returns} points
+at most.
+
+The error of the **entropy** is relative to the value times the condition number too, but not promised;
+it has no figure where entropies are no function of psi and the mean. Numbers below 2.2e-308 count as
+zero. Errors of von Mises and von Mises-Fisher laws are those of lengths.
 
 | family | domain | target |
 |---|---|---|
@@ -109,8 +113,13 @@ def workers(processes: int) -> Iterator[Callable[..., Iterable[Any]]]:
         yield map
         return
     context = multiprocessing.get_context("spawn")
-    # Ctrl-C is for the parent alone, which ends them all
-    with context.Pool(processes, signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
+    # Ctrl-C is for the parent alone, which ends them all: they are born deaf to it
+    heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        pool = context.Pool(processes)
+    finally:
+        signal.signal(signal.SIGINT, heard)
+    with pool:
         yield pool.imap_unordered
 
 

@@ -127,3 +127,12 @@ def test_entropy_of_a_category_that_is_all_but_certain():
     expected = 300 * np.exp(-300) + np.exp(-300)
     np.testing.assert_allclose(family.entropy([-300.0, -1e5]), expected, rtol=1e-13)
     np.testing.assert_allclose(family.entropy([300.0, -1e5]), expected, rtol=1e-13)
+
+
+def test_fisher_information_of_a_category_that_is_all_but_certain():
+    # variances and covariances keep their digits, so that its inverse does
+    fisher = Categorical(3).fisher_information([40.0, 10.0])
+    p = np.exp([-40.0, -30.0])
+    np.testing.assert_allclose(fisher[0, 0], p.sum(), rtol=1e-12)
+    np.testing.assert_allclose(fisher[0, 1], -p[1], rtol=1e-12)
+    np.testing.assert_allclose(fisher[1, 1], p[1], rtol=1e-12)

@@ -268,6 +268,8 @@ def _normals() -> list[Declared]:
                 "standard deviations 1e-70 to 1e70, means to 1e4 of them",
                 size,
                 _normal_columns(family.n),
+                # logarithms of precisions of several columns cancel
+                SIMPLE if family.n == 1 else GENERAL,
                 base=_normal_base,
             )
             for family, oracle, size in columns

@@ -143,7 +143,7 @@ def _symmetric(entries: Sequence[Any], n: int, off_diagonal: Any = 1) -> list[li
     return rows
 
 
-def _inverse(matrix: list[list[Any]]) -> tuple[list[list[Any]], Any]:
+def inverse(matrix: list[list[Any]]) -> tuple[list[list[Any]], Any]:
     """The inverse and the log determinant of a positive definite matrix, by elimination."""
     n, rows, log_det = len(matrix), [list(row) for row in matrix], mpf(0)
     out = [[mpf(int(i == j)) for j in range(n)] for i in range(n)]
@@ -168,7 +168,7 @@ def normal(n: int) -> Exact:
 
     def exact(theta: Sequence[Any]) -> Value:
         precision = [[-2 * v for v in row] for row in _symmetric(theta[n:], n, mpf(1) / 2)]
-        covariance, log_det = _inverse(precision)
+        covariance, log_det = inverse(precision)
         mean = _times(covariance, theta[:n])
         psi = mpmath.fdot(mean, theta[:n]) / 2 - log_det / 2
         pairs = ((i, j) for i in range(n) for j in range(i + 1))
@@ -194,7 +194,7 @@ def wishart(n: int) -> Exact:
     def exact(theta: Sequence[Any]) -> Value:
         *entries, half = theta
         inverse_scale = [[-2 * v for v in row] for row in _symmetric(entries, n, mpf(1) / 2)]
-        scale, log_det = _inverse(inverse_scale)
+        scale, log_det = inverse(inverse_scale)
         bulk = n * mpmath.log(2) - log_det
         steps = [half - mpf(i) / 2 for i in range(n)]
         log_gamma = mpmath.fsum(mpmath.loggamma(step) for step in steps)
