@@ -207,7 +207,8 @@ class HiddenMarkovModel:
             Whether to step along the trend of EM where that raises the likelihood (SQUAREM).
         checkpoint : bool
             Whether to hold the messages of a segment at a time: besides the data, memory in
-            proportion to the square root of n, for about 1.5 times the work.
+            proportion to the square root of n, in about the same time. Emissions are evaluated twice,
+            so families without a kernel take up to 1.5 times as long.
         callback : function, optional
             Called with each :class:`~harmonium.learning.em.Step`; its exceptions pass through.
         warn : bool
