@@ -35,14 +35,14 @@ fn covariance_of(name: &str) -> PyResult<Covariance> {
 }
 
 /// The numbers of a C-contiguous table, or an error that names it.
-fn contiguous<'a>(array: &'a PyReadonlyArray2<'_, f64>, name: &str) -> PyResult<&'a [f64]> {
+pub fn contiguous<'a>(array: &'a PyReadonlyArray2<'_, f64>, name: &str) -> PyResult<&'a [f64]> {
     array
         .as_slice()
         .map_err(|_| PyValueError::new_err(format!("{name}: not C-contiguous")))
 }
 
 /// Run work without the GIL; pending signals (Ctrl-C) end it.
-fn watched<T: Send>(
+pub fn watched<T: Send>(
     py: Python<'_>,
     threads: usize,
     work: impl FnOnce(&mut Watch<'_>) -> Result<T, KernelError> + Send,
