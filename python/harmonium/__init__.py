@@ -25,6 +25,7 @@ from harmonium.families import (
 )
 from harmonium.harmonium import Harmonium
 from harmonium.models import LinearGaussian, Mixture
+from harmonium.sequences import HiddenMarkovModel
 
 __version__ = "0.1.0"
 
@@ -41,6 +42,7 @@ __all__ = [
     "Gamma",
     "Geometric",
     "Harmonium",
+    "HiddenMarkovModel",
     "InverseGaussian",
     "LinearGaussian",
     "Mixture",

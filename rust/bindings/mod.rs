@@ -6,6 +6,7 @@
 
 mod kalman;
 mod latents;
+mod sequences;
 mod stacks;
 
 use pyo3::exceptions::{PyNotImplementedError, PyValueError};
@@ -30,6 +31,8 @@ mod _kernels {
     use super::kalman::StateSpace;
     #[pymodule_export]
     use super::latents::{Latent, boltzmann_latent, linear_latent, mixture_latent, normal_latent};
+    #[pymodule_export]
+    use super::sequences::Chain;
     #[pymodule_export]
     use super::stacks::{Stack, linear_stack, mixture_stack, normal_stack, statistic_stack};
 }

@@ -4,8 +4,8 @@
 //! * `lanes`, [`simd`], [`product`]: the vectorised loops everything rests on;
 //! * [`stack`]: what can meet data (families, mixtures, linear Gaussian models);
 //! * [`latent`]: what can stand behind a linear Gaussian likelihood;
-//! * [`sequences`]: recursions over time;
-//! * [`pass`]: threads, blocks, the order of reduction, interruption.
+//! * [`pass`]: blocks and the order of reduction; [`workers`]: threads, interruption;
+//! * [`sequences`]: recursions over time.
 
 pub mod error;
 mod lanes;
@@ -17,3 +17,4 @@ pub mod scratch;
 pub mod sequences;
 pub mod simd;
 pub mod stack;
+pub mod workers;

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harmonium.expectation import Prepared, Source, expectation
+from harmonium.expectation import Learned, Prepared, Source, expectation
 from harmonium.expectation.passes import Totals
 from harmonium.learning.factor_analysis import (
     CompletedMoments,
@@ -28,7 +28,7 @@ class Step:
     ``residual`` is the largest standardised difference between average and model expectation.
     """
 
-    prepared: Prepared
+    prepared: Learned
     log_likelihood: float
     residual: float
     iteration: int
@@ -44,7 +44,7 @@ class Step:
 
 
 def em(
-    prepared: Prepared,
+    prepared: Learned,
     source: Source,
     adjust: Adjust | None = None,
     *,
@@ -74,7 +74,7 @@ class _Work:
     """One model's expectation and maximisation steps over one source."""
 
     @steady
-    def __init__(self, source: Source, prepared: Prepared, adjust: Adjust | None) -> None:
+    def __init__(self, source: Source, prepared: Learned, adjust: Adjust | None) -> None:
         self._source = source
         self._summary = prepared.summarise(source)
         self._adjust = adjust
@@ -88,14 +88,15 @@ class _Work:
         return self._completed is not None
 
     @steady
-    def look(self, prepared: Prepared, iteration: int, notes: frozenset[str]) -> Step:
+    def look(self, prepared: Learned, iteration: int, notes: frozenset[str]) -> Step:
         """The E-step: the point with its likelihood, residual and sums."""
         return self._look(prepared, iteration, notes)
 
-    def _look(self, prepared: Prepared, iteration: int, notes: frozenset[str]) -> Step:
+    def _look(self, prepared: Learned, iteration: int, notes: frozenset[str]) -> Step:
         if self._summary is not None:
             totals: Totals = self._summary.expectation(prepared)
         else:
+            assert isinstance(prepared, Prepared)
             totals = expectation(prepared, self._source)
         if totals.weight <= 0:
             raise ValueError("x: no rows with positive weight")
@@ -103,7 +104,7 @@ class _Work:
         sums = totals.sums if self._adjust is None else self._adjust(totals.sums)
         return Step(prepared, mean, self._residual(prepared, sums), iteration, notes, sums)
 
-    def _residual(self, prepared: Prepared, sums: FloatArray) -> float:
+    def _residual(self, prepared: Learned, sums: FloatArray) -> float:
         summary = self._summary if self._completed is None else self._completed.summary
         if self._adjust is None and summary is not None and is_factor_analysis(prepared):
             return residual(prepared, summary)
@@ -122,16 +123,18 @@ class _Work:
         return moved if moved.log_likelihood >= step.log_likelihood else None
 
     @steady
-    def move(self, step: Step) -> tuple[Prepared, frozenset[str]]:
+    def move(self, step: Step) -> tuple[Learned, frozenset[str]]:
         """The M-step, and what was said about it."""
         notes: set[str] = set()
         moved = step.prepared.maximise(step.sums, notes)
         if self._completed is not None:
+            assert isinstance(step.prepared, Prepared)
+            assert isinstance(moved, Prepared)
             moved = self._completed.maximise(step.prepared, moved)
         return moved, frozenset(notes)
 
 
-def _accelerated(work: _Work, prepared: Prepared) -> Iterator[Step]:
+def _accelerated(work: _Work, prepared: Learned) -> Iterator[Step]:
     """Squared iterative methods, scheme S3, with the steplength bounded by what has succeeded."""
     longest = 4.0
     step = work.look(prepared, 0, frozenset())

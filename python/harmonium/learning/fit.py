@@ -3,11 +3,10 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 
-from harmonium.errors import BoundaryWarning, ConvergenceWarning
 from harmonium.expectation import (
     ArraySource,
     Prepared,
@@ -21,26 +20,24 @@ from harmonium.families.base import ExponentialFamily
 from harmonium.harmonium import Harmonium
 from harmonium.learning.em import Adjust, Step, em
 from harmonium.learning.floating_point import steady
+from harmonium.learning.loop import give_warnings, iterate, mean_log_scale
 from harmonium.learning.scale import with_data_scale
 from harmonium.learning.standardisation import (
     Standardisation,
     sample_rows,
     standardisation_of,
 )
-from harmonium.learning.starting import Sharing, start
+from harmonium.learning.starting import Sharing, as_sharing, start
 from harmonium.validation import (
     FloatArray,
     as_count,
     as_generator,
     as_positive,
     as_weights,
-    warn_caller,
 )
 
 #: Methods of learning.
 Method = Literal["EM"]
-#: After so many iterations without a gain above rounding a fit stops.
-_STALLED = 25
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,8 +187,7 @@ def fit(
         raise TypeError(f"model: an exponential family, not {model!r}")
     if method != "EM":
         raise ValueError(f'method: "EM"; got {method!r}')
-    if sharing not in get_args(Sharing):
-        raise ValueError(f"sharing: one of {get_args(Sharing)}; got {sharing!r}")
+    as_sharing(sharing)
     as_count(max_iter, name="max_iter", minimum=0)
     as_count(n_init, name="n_init")
     as_positive(tol, name="tol", allow_zero=True)
@@ -218,18 +214,6 @@ def fit(
     return best
 
 
-def give_warnings(fitted: Fit, tol: float) -> None:
-    """Warn, once each, of a fit that did not converge and of estimates moved off a boundary."""
-    for note in sorted(fitted.notes):
-        warn_caller(note, BoundaryWarning)
-    if not fitted.converged:
-        warn_caller(
-            f"{fitted.message}; the largest difference of average and model expectation is "
-            f"{fitted.residual:.2g}, tol is {tol:g}: raise max_iter or tol",
-            ConvergenceWarning,
-        )
-
-
 def _run(
     model: ExponentialFamily,
     prepared: Prepared,
@@ -241,54 +225,27 @@ def _run(
     adjust: Adjust | None,
     callback: Callable[[Step], object] | None,
 ) -> Fit:
-    history: list[float] = []
-    log_scale = _mean_log_scale(source, standard)
-    previous = lowest = np.inf
-    level = 0
-    message = ""
-    for step in em(prepared, source, adjust, accelerate=accelerate):
-        history.append(log_scale - step.log_likelihood)
-        if callback is not None:
-            callback(step)
-        if step.residual <= tol:
-            message = "converged"
-            break
-        # with sums adjusted the likelihood may well fall: what counts is that it moves
-        gain = lowest - history[-1] if adjust is None else abs(previous - history[-1])
-        resolution = 4 * np.finfo(float).eps * max(1.0, abs(step.log_likelihood))
-        level = level + 1 if gain <= resolution else 0
-        previous, lowest = history[-1], min(lowest, history[-1])
-        if level >= _STALLED:
-            message = f"the likelihood has not risen above rounding for {_STALLED} iterations"
-            break
-        if step.iteration >= max_iter:
-            message = f"not converged after {max_iter} iterations"
-            break
+    steps = em(prepared, source, adjust, accelerate=accelerate)
+    end = iterate(
+        steps,
+        log_scale=mean_log_scale(source, standard),
+        max_iter=max_iter,
+        tol=tol,
+        rising=adjust is None,
+        callback=callback,
+    )
+    assert isinstance(end.step.prepared, Prepared)
     return Fit(
         model,
-        step.prepared,
+        end.step.prepared,
         standard,
-        np.array(history),
-        step.residual <= tol,
-        step.residual,
-        step.iteration,
-        message,
-        step.all_notes(),
+        end.history,
+        end.converged,
+        end.step.residual,
+        end.step.iteration,
+        end.message,
+        end.step.all_notes(),
     )
-
-
-@steady
-def _mean_log_scale(source: Source, standard: Standardisation) -> float:
-    """Average over rows of the log scales of what is observed of them."""
-    if standard.is_identity:
-        return 0.0
-    logs = np.log(standard.scale)
-    total = weight = 0.0
-    for x, weights in source.blocks():
-        seen = (~np.isnan(x)) @ logs
-        total += float(seen.sum() if weights is None else weights @ seen)
-        weight += float(len(x) if weights is None else weights.sum())
-    return total / weight if weight else 0.0
 
 
 def _checked(model: ExponentialFamily, x: object, weights: object = None) -> Source:
@@ -296,7 +253,7 @@ def _checked(model: ExponentialFamily, x: object, weights: object = None) -> Sou
     source = as_source(x, weights)
     if not isinstance(source, ArraySource):
         return _Checked(source, model)
-    table = _check_table(model, source.x, "x")
+    table = check_table(model, source.x, "x")
     # a memory map stays one, and is standardised block by block
     mapped = isinstance(source.x, np.memmap) and np.may_share_memory(source.x, table)
     shares = as_weights(source.weights, len(table), name="weights")
@@ -330,7 +287,7 @@ class _Checked:
         """Yield the blocks."""
         rows = 0
         for x, weights in self.inner.blocks():
-            yield _check_table(self.model, x, f"x, rows from {rows} on" if rows else "x"), weights
+            yield check_table(self.model, x, f"x, rows from {rows} on" if rows else "x"), weights
             rows += len(x)
 
 
@@ -355,7 +312,8 @@ class _Heavy:
                 yield x[heavy], weights[heavy]
 
 
-def _check_table(model: ExponentialFamily, x: object, name: str) -> FloatArray:
+def check_table(model: ExponentialFamily, x: object, name: str) -> FloatArray:
+    """Return data (n, n_observed) of a family or a harmonium, NaN where missing; ValueError else."""
     if isinstance(model, Harmonium):
         return model.check_table(x, name)
     return model.check_data(x, name, missing=True)

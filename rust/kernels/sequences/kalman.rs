@@ -9,9 +9,9 @@
 //! * `kalman_jobs`, `kalman_random`: threads, and random numbers.
 
 use crate::kernels::error::{KernelError, require};
-use crate::kernels::pass::Watch;
 use crate::kernels::sequences::kalman_jobs::{cut, run};
 use crate::kernels::sequences::{kalman_forward, kalman_moments, kalman_paths};
+use crate::kernels::workers::Watch;
 
 pub use crate::kernels::sequences::kalman_arrays::Matrix;
 pub use crate::kernels::sequences::kalman_forward::{Data, Filtered};
@@ -35,10 +35,17 @@ fn check(model: &Model, data: &Data<'_>) -> Result<usize, KernelError> {
         format!("inputs: {} numbers for {rows} rows", data.inputs.len())
     })?;
     require(
-        data.weights.is_none_or(|w| w.len() + 1 == data.offsets.len()),
+        data.weights
+            .is_none_or(|w| w.len() + 1 == data.offsets.len()),
         || "weights: one for each sequence".into(),
     )?;
     Ok(rows)
+}
+
+/// About how many operations so many rows take at most.
+fn cost(model: &Model, rows: usize) -> f64 {
+    let d = model.states() as f64;
+    rows as f64 * (40.0 * d * d * d + 100.0)
 }
 
 fn part<'a>(data: &Data<'a>, (begin, end): (usize, usize)) -> Data<'a> {
@@ -67,8 +74,8 @@ pub fn filter(
             (job, out.take(n, model.states()))
         })
         .collect();
-    run(jobs, rows, watch, |(job, out), stop| {
-        kalman_forward::filter(model, part(&data, job), out, stop)
+    run(jobs, cost(model, rows), watch, |(job, out), scratch| {
+        kalman_forward::filter(model, part(&data, job), out, scratch)
     })?;
     Ok(())
 }
@@ -92,8 +99,8 @@ pub fn smooth(
             (job, out.take(n, model.states()))
         })
         .collect();
-    run(jobs, rows, watch, |(job, out), stop| {
-        kalman_paths::smooth(model, part(&data, job), length.max(1), out, stop)
+    run(jobs, cost(model, rows), watch, |(job, out), scratch| {
+        kalman_paths::smooth(model, part(&data, job), length.max(1), out, scratch)
     })?;
     Ok(())
 }
@@ -112,9 +119,14 @@ pub fn moments(
     let missing = data.x.chunks(1024).any(|c| c.iter().any(|x| x.is_nan()));
     let layout = Layout::new(model, missing);
     let mut sums = vec![0.0; layout.size];
-    let parts = run(cut(data.offsets), rows, watch, |job, stop| {
-        kalman_moments::moments(model, part(&data, job), &layout, length.max(1), stop)
-    })?;
+    let parts = run(
+        cut(data.offsets),
+        cost(model, rows),
+        watch,
+        |job, scratch| {
+            kalman_moments::moments(model, part(&data, job), &layout, length.max(1), scratch)
+        },
+    )?;
     for part in parts {
         for (sum, own) in sums.iter_mut().zip(&part) {
             *sum += own;
@@ -152,11 +164,16 @@ pub fn sample_paths(
         }
     }
     let jobs = pieces.into_iter().enumerate().collect();
-    run(jobs, rows * n, watch, |(i, mut paths): (usize, Vec<_>), stop| {
-        let one = part(&data, (i, i + 1));
-        let streams = (seed, (i * n) as u64);
-        kalman_paths::sample_paths(model, one, length.max(1), streams, &mut paths, stop)
-    })?;
+    run(
+        jobs,
+        cost(model, rows * n),
+        watch,
+        |(i, mut paths): (usize, Vec<_>), scratch| {
+            let one = part(&data, (i, i + 1));
+            let streams = (seed, (i * n) as u64);
+            kalman_paths::sample_paths(model, one, length.max(1), streams, &mut paths, scratch)
+        },
+    )?;
     Ok(())
 }
 
@@ -180,10 +197,9 @@ pub fn simulate(
         weights: None,
     };
     let rows = check(model, &data)?;
-    require(
-        states.len() == rows * d && noise_root.rows() == p,
-        || "states, noise_root: of another shape than the model".into(),
-    )?;
+    require(states.len() == rows * d && noise_root.rows() == p, || {
+        "states, noise_root: of another shape than the model".into()
+    })?;
     let jobs = offsets
         .windows(2)
         .enumerate()
@@ -197,8 +213,20 @@ pub fn simulate(
             (i as u64, own, out)
         })
         .collect();
-    run(jobs, rows, watch, |(i, inputs, out), stop| {
-        kalman_paths::simulate(model, noise_root, inputs, Stream::new(seed, i), out, stop)
-    })?;
+    run(
+        jobs,
+        cost(model, rows),
+        watch,
+        |(i, inputs, out), scratch| {
+            kalman_paths::simulate(
+                model,
+                noise_root,
+                inputs,
+                Stream::new(seed, i),
+                out,
+                scratch,
+            )
+        },
+    )?;
     Ok(())
 }

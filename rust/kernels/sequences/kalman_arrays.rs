@@ -174,7 +174,11 @@ impl Reflection {
         self.v.push(0.0);
         self.v.extend(tail.iter().map(|x| x * scale));
         let sigma = dot(&self.v, &self.v);
-        self.v[0] = if a <= 0.0 { a - 1.0 } else { -sigma / (a + 1.0) };
+        self.v[0] = if a <= 0.0 {
+            a - 1.0
+        } else {
+            -sigma / (a + 1.0)
+        };
         let length = self.v[0] * self.v[0] + sigma;
         self.beta = if length > 0.0 { 2.0 / length } else { 0.0 };
         norm

@@ -7,10 +7,12 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::atomic::AtomicBool;
 
 use crate::kernels::error::KernelError;
-use crate::kernels::sequences::kalman_arrays::{Matrix, Reflection, add_scaled, dot, echelon, norm};
+use crate::kernels::scratch::Scratch;
+use crate::kernels::sequences::kalman_arrays::{
+    Matrix, Reflection, add_scaled, dot, echelon, norm,
+};
 use crate::kernels::sequences::kalman_forward::{Data, Row, check_row, look, predict};
 use crate::kernels::sequences::kalman_model::Model;
 use crate::kernels::sequences::kalman_steps::{Factor, Step, Steps, hash_of};
@@ -90,14 +92,14 @@ impl<'a> Sweep<'a> {
         &mut self,
         data: Data<'_>,
         (from, to): (usize, usize),
-        stop: &AtomicBool,
+        scratch: &Scratch<'_>,
         density: &mut Density<'_>,
         visit: &mut Visitor<'_>,
     ) -> Result<(), KernelError> {
         let parts = (to - from).div_ceil(self.length);
         self.starts.truncate(1);
         if parts > 1 {
-            self.predict_starts(data, from..from + (parts - 1) * self.length, stop)?;
+            self.predict_starts(data, from..from + (parts - 1) * self.length, scratch)?;
         }
         for part in (0..parts).rev() {
             let first = from + part * self.length;
@@ -106,8 +108,8 @@ impl<'a> Sweep<'a> {
             if renewed {
                 self.steps.clear();
             }
-            self.filter(data, part, rows.clone(), stop, density)?;
-            self.go_back(rows, renewed, stop, visit)?;
+            self.filter(data, part, rows.clone(), scratch, density)?;
+            self.go_back(rows, renewed, scratch, visit)?;
         }
         Ok(())
     }
@@ -117,13 +119,13 @@ impl<'a> Sweep<'a> {
         &mut self,
         data: Data<'_>,
         rows: Range<usize>,
-        stop: &AtomicBool,
+        scratch: &Scratch<'_>,
     ) -> Result<(), KernelError> {
         let model = self.model;
         self.mean.copy_from_slice(&model.initial_mean);
         let mut place = 0;
         for t in rows.clone() {
-            look(stop, t)?;
+            look(scratch, t)?;
             let (x, input) = (data.row(model, t), data.input(model, t));
             place = if t == rows.start {
                 self.forward.first(&self.starts[0].1, x)
@@ -149,7 +151,7 @@ impl<'a> Sweep<'a> {
         data: Data<'_>,
         part: usize,
         rows: Range<usize>,
-        stop: &AtomicBool,
+        scratch: &Scratch<'_>,
         density: &mut Density<'_>,
     ) -> Result<(), KernelError> {
         let (model, first) = (self.model, rows.start);
@@ -159,7 +161,7 @@ impl<'a> Sweep<'a> {
         self.ends.clear();
         self.mean.copy_from_slice(&self.starts[part].0);
         for t in rows {
-            look(stop, t)?;
+            look(scratch, t)?;
             let (x, input) = (data.row(model, t), data.input(model, t));
             let place = if t == first {
                 self.steps.first(&self.starts[part].1, x)
@@ -186,12 +188,12 @@ impl<'a> Sweep<'a> {
         &self,
         rows: Range<usize>,
         renewed: bool,
-        stop: &AtomicBool,
+        scratch: &Scratch<'_>,
         visit: &mut Visitor<'_>,
     ) -> Result<(), KernelError> {
         let d = self.model.states();
         for t in rows.clone().rev() {
-            look(stop, t)?;
+            look(scratch, t)?;
             let i = t - rows.start;
             let begin = if i == 0 { 0 } else { self.ends[i - 1] };
             visit(&Visit {
@@ -363,8 +365,7 @@ impl Posterior {
         );
         let rows = self.work.rows();
         own.copy_from(&self.work);
-        self.work
-            .reset(rows, own.columns() + moved.noise.columns());
+        self.work.reset(rows, own.columns() + moved.noise.columns());
         self.work.place(0, 0, &own);
         self.work.place(0, own.columns(), &moved.noise);
         compress(&mut self.work, rows, &mut self.reflection);

@@ -1,13 +1,12 @@
 //! The means' recursion forward in time: predictions, filtered states, log densities.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use crate::kernels::error::KernelError;
+use crate::kernels::scratch::Scratch;
 use crate::kernels::sequences::kalman_arrays::{add_scaled, dot};
 use crate::kernels::sequences::kalman_model::{Model, Noise, Pattern};
 use crate::kernels::sequences::kalman_steps::{Kind, Step, Steps};
 
-/// Rows between two looks at the stop flag.
+/// Rows between two looks at the scratch flag.
 const LOOK: usize = 1024;
 /// A value known beforehand may differ from what was known by this share of its terms.
 const AGREEMENT: f64 = 1e-8;
@@ -131,9 +130,9 @@ pub fn check_row(t: usize, mean: &[f64], log_density: f64) -> Result<(), KernelE
     )))
 }
 
-/// Look at the stop flag now and then.
-pub fn look(stop: &AtomicBool, t: usize) -> Result<(), KernelError> {
-    if t.is_multiple_of(LOOK) && stop.load(Ordering::Relaxed) {
+/// Look at the scratch flag now and then.
+pub fn look(scratch: &Scratch<'_>, t: usize) -> Result<(), KernelError> {
+    if t.is_multiple_of(LOOK) && scratch.stopped() {
         return Err(KernelError::Interrupted);
     }
     Ok(())
@@ -191,7 +190,7 @@ pub fn filter(
     model: &Model,
     data: Data<'_>,
     out: Filtered<'_>,
-    stop: &AtomicBool,
+    scratch: &Scratch<'_>,
 ) -> Result<(), KernelError> {
     let d = model.states();
     let mut steps = Steps::new(model, false);
@@ -202,7 +201,7 @@ pub fn filter(
     for ends in data.offsets.windows(2) {
         let mut place = 0;
         for t in ends[0]..ends[1] {
-            look(stop, t)?;
+            look(scratch, t)?;
             let (x, input) = (data.row(model, t), data.input(model, t));
             if t == ends[0] {
                 mean.copy_from_slice(&model.initial_mean);

@@ -199,9 +199,7 @@ fn completion(
             continue;
         }
         for j in 0..n {
-            gain.row_mut(column)[j] = (j..n)
-                .map(|l| lower.row(i)[l] * whitening.row(l)[j])
-                .sum();
+            gain.row_mut(column)[j] = (j..n).map(|l| lower.row(i)[l] * whitening.row(l)[j]).sum();
         }
         for (j, &other) in order.iter().enumerate().skip(n) {
             left.row_mut(column)[other] = (n..=i.min(j))

@@ -3,9 +3,8 @@
 //! Disturbances and noise are taken at the model's present parameters. What is regressed is then
 //! what the present parameters leave, and nothing cancels where they leave little.
 
-use std::sync::atomic::AtomicBool;
-
 use crate::kernels::error::KernelError;
+use crate::kernels::scratch::Scratch;
 use crate::kernels::sequences::kalman_arrays::{Matrix, add_scaled, dot};
 use crate::kernels::sequences::kalman_backward::{Node, Posterior, Sweep, Visit};
 use crate::kernels::sequences::kalman_forward::{Data, Row, is_correlated};
@@ -261,7 +260,7 @@ pub fn moments(
     data: Data<'_>,
     layout: &Layout,
     length: usize,
-    stop: &AtomicBool,
+    scratch: &Scratch<'_>,
 ) -> Result<Vec<f64>, KernelError> {
     let d = model.states();
     let mut posterior = Posterior::new();
@@ -291,11 +290,8 @@ pub fn moments(
         let mut density = |_, value: f64| log_density += value;
         let mut visit = |visit: &Visit<'_>| {
             let t = visit.t;
-            let later = posterior.come(
-                visit,
-                &mut collector.mean,
-                Some(&mut collector.disturbance),
-            );
+            let later =
+                posterior.come(visit, &mut collector.mean, Some(&mut collector.disturbance));
             let node = posterior.get();
             if node.state_flat.data().iter().any(|v| *v != 0.0) {
                 return Err(improper(t));
@@ -316,7 +312,7 @@ pub fn moments(
             }
             Ok(())
         };
-        sweep.run(data, (ends[0], ends[1]), stop, &mut density, &mut visit)?;
+        sweep.run(data, (ends[0], ends[1]), scratch, &mut density, &mut visit)?;
         collector.sums[0] += weight * log_density;
     }
     Ok(collector.sums)

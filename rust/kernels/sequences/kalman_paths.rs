@@ -1,8 +1,7 @@
 //! Smoothed states, exact draws of paths given the rows, and simulation.
 
-use std::sync::atomic::AtomicBool;
-
 use crate::kernels::error::KernelError;
+use crate::kernels::scratch::Scratch;
 use crate::kernels::sequences::kalman_arrays::{Matrix, add_scaled, dot};
 use crate::kernels::sequences::kalman_backward::{Posterior, Sweep, Visit, cross_covariance};
 use crate::kernels::sequences::kalman_forward::{Data, cut, look, predict};
@@ -45,7 +44,7 @@ pub fn smooth(
     data: Data<'_>,
     length: usize,
     out: Smoothed<'_>,
-    stop: &AtomicBool,
+    scratch: &Scratch<'_>,
 ) -> Result<(), KernelError> {
     let d = model.states();
     let start = data.offsets[0];
@@ -82,7 +81,7 @@ pub fn smooth(
             }
             Ok(())
         };
-        sweep.run(data, (ends[0], ends[1]), stop, &mut density, &mut visit)?;
+        sweep.run(data, (ends[0], ends[1]), scratch, &mut density, &mut visit)?;
     }
     Ok(())
 }
@@ -134,7 +133,7 @@ pub fn sample_paths(
     length: usize,
     (seed, first): (u64, u64),
     paths: &mut [&mut [f64]],
-    stop: &AtomicBool,
+    scratch: &Scratch<'_>,
 ) -> Result<(), KernelError> {
     let d = model.states();
     let (from, to) = (data.offsets[0], data.offsets[1]);
@@ -173,7 +172,7 @@ pub fn sample_paths(
         draws.carry(&measured.map, &measured.noise, &shift, true);
         Ok(())
     };
-    Sweep::new(model, length).run(data, (from, to), stop, &mut |_, _| {}, &mut visit)
+    Sweep::new(model, length).run(data, (from, to), scratch, &mut |_, _| {}, &mut visit)
 }
 
 /// Simulate a sequence: `inputs.len() / k` rows (or as many as `x` has) of states and observations.
@@ -186,12 +185,12 @@ pub fn simulate(
     inputs: &[f64],
     mut stream: Stream,
     (states, x): (&mut [f64], &mut [f64]),
-    stop: &AtomicBool,
+    scratch: &Scratch<'_>,
 ) -> Result<(), KernelError> {
     let (d, p, k) = (model.states(), model.observed(), model.inputs());
     let mut normals = Vec::new();
     for t in 0..x.len() / p {
-        look(stop, t)?;
+        look(scratch, t)?;
         let input = &inputs[t * k..(t + 1) * k];
         let (done, state) = states.split_at_mut(t * d);
         let state = &mut state[..d];

@@ -365,7 +365,13 @@ fn identity(matrix: &mut Matrix, n: usize) {
 }
 
 /// Condition the root on a measurement whose loadings on `ξ` are in `work.phi`.
-fn update(step: &mut Step, i: usize, variance: f64, backward: bool, work: &mut Work) -> Measurement {
+fn update(
+    step: &mut Step,
+    i: usize,
+    variance: f64,
+    backward: bool,
+    work: &mut Work,
+) -> Measurement {
     let q = step.filtered.diffuse.columns();
     let noisy = variance > 0.0;
     if noisy {
