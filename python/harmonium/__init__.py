@@ -25,7 +25,7 @@ from harmonium.families import (
 )
 from harmonium.harmonium import Harmonium
 from harmonium.models import LinearGaussian, Mixture
-from harmonium.sequences import HiddenMarkovModel
+from harmonium.sequences import HiddenMarkovModel, LinearStateSpace
 
 __version__ = "0.1.0"
 
@@ -45,6 +45,7 @@ __all__ = [
     "HiddenMarkovModel",
     "InverseGaussian",
     "LinearGaussian",
+    "LinearStateSpace",
     "Mixture",
     "NegativeBinomial",
     "Normal",
