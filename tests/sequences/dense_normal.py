@@ -106,9 +106,9 @@ def dense(
             residual[k] = (
                 mp.mpf(float(x[t, i])) - mp.mpf(float(mean[i])) - mp.mpf(float(onto[t, i]))
             )
-            for l, (s, j) in enumerate(seen):
+            for h, (s, j) in enumerate(seen):
                 if s == t:
-                    sigma[k, l] = float(noise[i, j])
+                    sigma[k, h] = float(noise[i, j])
         residual -= maps * constant
         sigma += maps * prior * maps.T
         inverse = mp.inverse(sigma)

@@ -164,6 +164,6 @@ def lower_root(root: FloatArray) -> FloatArray:
     """Return the lower triangular (n, n) matrix, diagonal not negative, with the same product."""
     n, rank = root.shape
     wide = np.concatenate([root, np.zeros((n, max(0, n - rank)))], 1)
-    lower = np.linalg.qr(wide.T, mode="r").T
+    lower = np.linalg.qr(wide.T)[1].T
     signs = np.where(np.diagonal(lower) < 0, -1.0, 1.0)
     return np.asarray(lower * signs)

@@ -52,7 +52,10 @@ class Moments:
         ends = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
         parts = np.split(sums, ends)
         own = [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
-        return cls(float(own[0]), float(own[1]), *own[2:9], float(own[9]), own[10], own[11])
+        likelihood, transitions, sequences = float(own[0]), float(own[1]), float(own[9])
+        a, b, c, rows, grams, cross, noise = own[2:9]
+        middle = (a, b, c, rows, grams, cross, noise)
+        return cls(likelihood, transitions, *middle, sequences, own[10], own[11])
 
     def column_rows(self, p: int) -> FloatArray:
         """Rows (p,) in which each column is observed."""
@@ -90,7 +93,7 @@ def left_over(
         out = square - mixed - mixed.T + change @ shared @ change.T
         return np.asarray((out + out.T) / 2)
     explained = np.einsum("...i,...ij,...j->...", change, gram, change)
-    return np.maximum(square - 2 * (change * cross).sum(-1) + explained, 0.0)
+    return np.asarray(np.maximum(square - 2 * (change * cross).sum(-1) + explained, 0.0))
 
 
 def standardised(cross: FloatArray, gram: FloatArray, columns: np.ndarray) -> FloatArray:

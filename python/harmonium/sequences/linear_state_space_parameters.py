@@ -16,7 +16,9 @@ _ROUNDING = 1e-10
 
 
 class LinearStateSpaceParameters(NamedTuple):
-    """Parameters of ``z_t = offset + transition z_{t-1} + transition_inputs u_t + w_t`` and
+    """Parameters of a linear state-space model.
+
+    ``z_t = offset + transition z_{t-1} + transition_inputs u_t + w_t``,
     ``x_t = mean + loadings z_t + observation_inputs u_t + v_t``.
 
     Noise is in people's form: a covariance matrix if full, variances if diagonal, a number if
@@ -203,7 +205,8 @@ def as_initial_covariance(value: object, n: int) -> tuple[FloatArray, FloatArray
     matrix[flat, flat] = 0.0
     if matrix[flat].any() or matrix[:, flat].any():
         raise ValueError(f"{name}: a state of infinite variance has no finite covariances: write 0")
-    return as_semidefinite(matrix, name), np.eye(n)[:, flat]
+    axes: FloatArray = np.eye(n)[:, flat]
+    return as_semidefinite(matrix, name), axes
 
 
 def stationary(
@@ -218,5 +221,5 @@ def stationary(
         )
     n = len(offset)
     covariance = solve_discrete_lyapunov(transition, as_matrix(transition_noise, n))
-    mean = np.linalg.solve(np.eye(n) - transition, offset)
+    mean: FloatArray = np.asarray(np.linalg.solve(np.eye(n) - transition, offset), np.float64)
     return mean, np.asarray((covariance + covariance.T) / 2)

@@ -254,12 +254,13 @@ class LinearStateSpacePoint(Learned):
         return np.concatenate([np.ravel(self._value(name)) for name in sorted(self.learn)])[None]
 
     def _value(self, name: Part) -> FloatArray:
-        value = np.asarray(getattr(self.parameters, name))
+        value: FloatArray = np.asarray(getattr(self.parameters, name))
         if name not in ("noise", "transition_noise", "initial_covariance"):
             return value
         if value.ndim == 2:
-            return lower_root(semidefinite_root(value))[np.tril_indices(len(value))]
-        return np.sqrt(value)
+            root = lower_root(semidefinite_root(value))
+            return np.asarray(root[np.tril_indices(len(value))])
+        return np.asarray(np.sqrt(value))
 
     def at(self, coordinates: FloatArray) -> "LinearStateSpacePoint":
         """Return the point at other coordinates."""
@@ -304,18 +305,12 @@ def _lifted(noise: FloatArray, notes: set[str]) -> FloatArray:
 
 def _whitening(covariance: FloatArray) -> FloatArray:
     """A (rank, n) matrix that makes the covariance an identity, in the directions that it has."""
-    return np.linalg.pinv(semidefinite_root(covariance), rcond=1e-14)
+    return np.asarray(np.linalg.pinv(semidefinite_root(covariance), rcond=1e-14), np.float64)
 
 
 def _relative(square: FloatArray, variance: FloatArray, n: FloatArray | float) -> FloatArray:
-    """Sums of squares in units of the variances, less how many there are."""
-    if variance.ndim == 0:
-        square, n = (
-            square.sum(keepdims=True),
-            np.atleast_1d(np.sum(np.broadcast_to(n, square.shape))),
-        )
-        count = n
-        out = square / variance - n if variance > 0 else np.zeros(1)
-        return out / max(1, len(np.atleast_1d(count)))
+    """Sums of squares in units of the variances, less how many there are; their average if tied."""
+    count = np.broadcast_to(n, square.shape)
     safe = np.where(variance > 0, variance, 1.0)
-    return np.where(variance > 0, square / safe - n, 0.0)
+    gaps = np.where(variance > 0, square / safe - count, 0.0)
+    return gaps if variance.ndim else gaps.mean(keepdims=True)
