@@ -68,12 +68,12 @@ fn room(wanted: bool, rows: usize, states: usize, power: u32) -> Vec<f64> {
 type Vectors<'py> = Bound<'py, PyArray2<f64>>;
 type Matrices<'py> = Bound<'py, PyArray3<f64>>;
 
-fn vectors<'py>(py: Python<'py>, data: Vec<f64>, width: usize) -> PyResult<Vectors<'py>> {
+fn vectors(py: Python<'_>, data: Vec<f64>, width: usize) -> PyResult<Vectors<'_>> {
     let rows = data.len() / width;
     data.into_pyarray(py).reshape([rows, width])
 }
 
-fn matrices<'py>(py: Python<'py>, data: Vec<f64>, width: usize) -> PyResult<Matrices<'py>> {
+fn matrices(py: Python<'_>, data: Vec<f64>, width: usize) -> PyResult<Matrices<'_>> {
     let rows = data.len() / (width * width);
     data.into_pyarray(py).reshape([rows, width, width])
 }

@@ -74,8 +74,8 @@ pub fn filter(
             (job, out.take(n, model.states()))
         })
         .collect();
-    run(jobs, cost(model, rows), watch, |(job, out), scratch| {
-        kalman_forward::filter(model, part(&data, job), out, scratch)
+    run(jobs, cost(model, rows), watch, |(job, mut out), scratch| {
+        kalman_forward::filter(model, part(&data, job), &mut out, scratch)
     })?;
     Ok(())
 }
@@ -99,8 +99,8 @@ pub fn smooth(
             (job, out.take(n, model.states()))
         })
         .collect();
-    run(jobs, cost(model, rows), watch, |(job, out), scratch| {
-        kalman_paths::smooth(model, part(&data, job), length.max(1), out, scratch)
+    run(jobs, cost(model, rows), watch, |(job, mut out), scratch| {
+        kalman_paths::smooth(model, part(&data, job), length.max(1), &mut out, scratch)
     })?;
     Ok(())
 }
@@ -207,8 +207,8 @@ pub fn simulate(
             let n = ends[1] - ends[0];
             let own = &inputs[ends[0] * k..ends[1] * k];
             let out = (
-                kalman_forward::cut(&mut states, n * d),
-                kalman_forward::cut(&mut x, n * p),
+                states.split_off_mut(..n * d).unwrap_or_default(),
+                x.split_off_mut(..n * p).unwrap_or_default(),
             );
             (i as u64, own, out)
         })

@@ -154,26 +154,29 @@ pub struct Filtered<'a> {
 }
 
 impl<'a> Filtered<'a> {
-    /// Cut off what belongs to the first `rows` rows.
+    /// Cut off what belongs to the first `rows` rows; nothing is cut off nothing.
+    #[must_use]
     pub fn take(&mut self, rows: usize, states: usize) -> Filtered<'a> {
         Filtered {
-            log_densities: cut(&mut self.log_densities, rows),
-            predicted_means: cut(&mut self.predicted_means, rows * states),
-            predicted_covariances: cut(&mut self.predicted_covariances, rows * states * states),
-            filtered_means: cut(&mut self.filtered_means, rows * states),
-            filtered_covariances: cut(&mut self.filtered_covariances, rows * states * states),
+            log_densities: self.log_densities.split_off_mut(..rows).unwrap_or_default(),
+            predicted_means: self
+                .predicted_means
+                .split_off_mut(..rows * states)
+                .unwrap_or_default(),
+            predicted_covariances: self
+                .predicted_covariances
+                .split_off_mut(..rows * states * states)
+                .unwrap_or_default(),
+            filtered_means: self
+                .filtered_means
+                .split_off_mut(..rows * states)
+                .unwrap_or_default(),
+            filtered_covariances: self
+                .filtered_covariances
+                .split_off_mut(..rows * states * states)
+                .unwrap_or_default(),
         }
     }
-}
-
-/// Cut off the first `n` numbers; nothing is cut off nothing.
-pub fn cut<'a>(from: &mut &'a mut [f64], n: usize) -> &'a mut [f64] {
-    if from.is_empty() {
-        return &mut [];
-    }
-    let (head, tail) = std::mem::take(from).split_at_mut(n);
-    *from = tail;
-    head
 }
 
 fn write(out: &mut [f64], at: usize, values: &[f64]) {
@@ -189,7 +192,7 @@ fn write(out: &mut [f64], at: usize, values: &[f64]) {
 pub fn filter(
     model: &Model,
     data: Data<'_>,
-    out: Filtered<'_>,
+    out: &mut Filtered<'_>,
     scratch: &Scratch<'_>,
 ) -> Result<(), KernelError> {
     let d = model.states();

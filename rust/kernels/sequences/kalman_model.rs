@@ -216,11 +216,17 @@ pub struct Patterns {
     all: Vec<Pattern>,
     places: HashMap<Vec<u64>, usize>,
     key: Vec<u64>,
+    /// That of nothing missing, which is met most.
+    complete: Option<usize>,
 }
 
 impl Patterns {
     /// The pattern of a row, NaN where missing.
     pub fn of(&mut self, model: &Model, row: &[f64]) -> usize {
+        let complete = !row.iter().any(|x| x.is_nan());
+        if complete && let Some(place) = self.complete {
+            return place;
+        }
         self.key.clear();
         self.key.resize(row.len().div_ceil(64), 0);
         for (i, x) in row.iter().enumerate() {
@@ -231,8 +237,12 @@ impl Patterns {
         }
         let observed = (0..row.len()).filter(|&i| !row[i].is_nan()).collect();
         self.all.push(Pattern::new(model, observed));
-        self.places.insert(self.key.clone(), self.all.len() - 1);
-        self.all.len() - 1
+        let place = self.all.len() - 1;
+        self.places.insert(self.key.clone(), place);
+        if complete {
+            self.complete = Some(place);
+        }
+        place
     }
 
     /// The pattern at a place.
@@ -244,5 +254,6 @@ impl Patterns {
     pub fn clear(&mut self) {
         self.all.clear();
         self.places.clear();
+        self.complete = None;
     }
 }

@@ -307,7 +307,7 @@ pub fn moments(
             if t == ends[0] {
                 collector.first(weight);
             }
-            if t % BLOCK == 0 || t == ends[0] {
+            if t.is_multiple_of(BLOCK) || t == ends[0] {
                 collector.flush();
             }
             Ok(())

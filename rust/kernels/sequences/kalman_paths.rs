@@ -4,7 +4,7 @@ use crate::kernels::error::KernelError;
 use crate::kernels::scratch::Scratch;
 use crate::kernels::sequences::kalman_arrays::{Matrix, add_scaled, dot};
 use crate::kernels::sequences::kalman_backward::{Posterior, Sweep, Visit, cross_covariance};
-use crate::kernels::sequences::kalman_forward::{Data, cut, look, predict};
+use crate::kernels::sequences::kalman_forward::{Data, look, predict};
 use crate::kernels::sequences::kalman_model::Model;
 use crate::kernels::sequences::kalman_moments::improper;
 use crate::kernels::sequences::kalman_random::Stream;
@@ -24,13 +24,23 @@ pub struct Smoothed<'a> {
 }
 
 impl<'a> Smoothed<'a> {
-    /// Cut off what belongs to the first `rows` rows.
+    /// Cut off what belongs to the first `rows` rows; nothing is cut off nothing.
+    #[must_use]
     pub fn take(&mut self, rows: usize, states: usize) -> Smoothed<'a> {
         Smoothed {
-            log_densities: cut(&mut self.log_densities, rows),
-            means: cut(&mut self.means, rows * states),
-            covariances: cut(&mut self.covariances, rows * states * states),
-            lag_one: cut(&mut self.lag_one, rows * states * states),
+            log_densities: self.log_densities.split_off_mut(..rows).unwrap_or_default(),
+            means: self
+                .means
+                .split_off_mut(..rows * states)
+                .unwrap_or_default(),
+            covariances: self
+                .covariances
+                .split_off_mut(..rows * states * states)
+                .unwrap_or_default(),
+            lag_one: self
+                .lag_one
+                .split_off_mut(..rows * states * states)
+                .unwrap_or_default(),
         }
     }
 }
@@ -43,7 +53,7 @@ pub fn smooth(
     model: &Model,
     data: Data<'_>,
     length: usize,
-    out: Smoothed<'_>,
+    out: &mut Smoothed<'_>,
     scratch: &Scratch<'_>,
 ) -> Result<(), KernelError> {
     let d = model.states();
