@@ -27,7 +27,7 @@ from harmonium.families import (
 from harmonium.harmonium import Harmonium
 from harmonium.models import LinearGaussian, Mixture, PopulationCode, Views
 from harmonium.rules import Circle, Grid
-from harmonium.sequences import HiddenMarkovModel
+from harmonium.sequences import HiddenMarkovModel, LinearStateSpace
 from harmonium.tractability import tractability
 
 __version__ = "0.1.0"
@@ -51,6 +51,7 @@ __all__ = [
     "HiddenMarkovModel",
     "InverseGaussian",
     "LinearGaussian",
+    "LinearStateSpace",
     "Mixture",
     "NegativeBinomial",
     "Normal",

@@ -4,6 +4,7 @@
 // Arguments arrive by value: what was extracted from Python's objects.
 #![allow(clippy::needless_pass_by_value)]
 
+mod kalman;
 mod latents;
 mod sequences;
 mod stacks;
@@ -26,6 +27,8 @@ impl From<KernelError> for PyErr {
 /// Kernels of the harmonium library.
 #[pymodule]
 mod _kernels {
+    #[pymodule_export]
+    use super::kalman::StateSpace;
     #[pymodule_export]
     use super::latents::{Latent, boltzmann_latent, linear_latent, mixture_latent, normal_latent};
     #[pymodule_export]
