@@ -19,6 +19,8 @@ LAYERS = [
     "rules",
     "harmonium",
     "models",
+    "conjugate_prior",
+    "tractability",
     "graphs",
     "learning",
     "sequences",

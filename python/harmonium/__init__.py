@@ -1,5 +1,6 @@
 """Latent variable models whose inference and learning are exact."""
 
+from harmonium.conjugate_prior import ConjugatePrior
 from harmonium.expectation import get_threads, set_threads
 from harmonium.families import (
     Bernoulli,
@@ -24,8 +25,10 @@ from harmonium.families import (
     Wishart,
 )
 from harmonium.harmonium import Harmonium
-from harmonium.models import LinearGaussian, Mixture
-from harmonium.sequences import HiddenMarkovModel
+from harmonium.models import LinearGaussian, Mixture, PopulationCode, Views
+from harmonium.rules import Circle, Grid
+from harmonium.sequences import HiddenMarkovModel, LinearStateSpace
+from harmonium.tractability import tractability
 
 __version__ = "0.1.0"
 
@@ -35,25 +38,32 @@ __all__ = [
     "Binomial",
     "Boltzmann",
     "Categorical",
+    "Circle",
     "CoMPoisson",
+    "ConjugatePrior",
     "Dirichlet",
     "Exponential",
     "ExponentialFamily",
     "Gamma",
     "Geometric",
+    "Grid",
     "Harmonium",
     "HiddenMarkovModel",
     "InverseGaussian",
     "LinearGaussian",
+    "LinearStateSpace",
     "Mixture",
     "NegativeBinomial",
     "Normal",
     "NormalWishart",
     "Poisson",
+    "PopulationCode",
     "Product",
+    "Views",
     "VonMises",
     "VonMisesFisher",
     "Wishart",
     "get_threads",
     "set_threads",
+    "tractability",
 ]

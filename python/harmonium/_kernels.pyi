@@ -8,6 +8,7 @@ __all__ = [
     "Chain",
     "Latent",
     "Stack",
+    "StateSpace",
     "boltzmann_latent",
     "linear_latent",
     "linear_stack",
@@ -15,6 +16,7 @@ __all__ = [
     "mixture_stack",
     "normal_latent",
     "normal_stack",
+    "product_stack",
     "statistic_stack",
 ]
 
@@ -106,6 +108,7 @@ def statistic_stack(
     log_partitions: NDArray[np.float64],
     parameter: float = 0.0,
 ) -> Stack: ...
+def product_stack(parts: Sequence[Stack]) -> Stack: ...
 def mixture_stack(log_weights: NDArray[np.float64], components: Stack) -> Stack: ...
 def linear_stack(
     covariance: str,
@@ -123,3 +126,75 @@ def linear_latent(
     noise: NDArray[np.float64],
     prior: Latent,
 ) -> Latent: ...
+
+@final
+class StateSpace:
+    """A linear state-space model at its parameters, ready for sequences."""
+
+    def __new__(
+        cls,
+        initial_mean: NDArray[np.float64],
+        initial_root: NDArray[np.float64],
+        diffuse: NDArray[np.float64],
+        transition: NDArray[np.float64],
+        offset: NDArray[np.float64],
+        transition_inputs: NDArray[np.float64],
+        transition_root: NDArray[np.float64],
+        loadings: NDArray[np.float64],
+        mean: NDArray[np.float64],
+        observation_inputs: NDArray[np.float64],
+        noise: NDArray[np.float64],
+        correlated: bool,
+    ) -> StateSpace: ...
+    def filter(
+        self,
+        x: NDArray[np.float64],
+        inputs: NDArray[np.float64],
+        offsets: NDArray[np.int64],
+        states: bool,
+        threads: int,
+    ) -> tuple[
+        NDArray[np.float64],
+        NDArray[np.float64],
+        NDArray[np.float64],
+        NDArray[np.float64],
+        NDArray[np.float64],
+    ]: ...
+    def smooth(
+        self,
+        x: NDArray[np.float64],
+        inputs: NDArray[np.float64],
+        offsets: NDArray[np.int64],
+        covariances: bool,
+        length: int,
+        threads: int,
+    ) -> tuple[
+        NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]
+    ]: ...
+    def moments(
+        self,
+        x: NDArray[np.float64],
+        inputs: NDArray[np.float64],
+        offsets: NDArray[np.int64],
+        weights: NDArray[np.float64] | None,
+        length: int,
+        threads: int,
+    ) -> NDArray[np.float64]: ...
+    def sample_paths(
+        self,
+        x: NDArray[np.float64],
+        inputs: NDArray[np.float64],
+        offsets: NDArray[np.int64],
+        n: int,
+        seed: int,
+        length: int,
+        threads: int,
+    ) -> NDArray[np.float64]: ...
+    def simulate(
+        self,
+        noise_root: NDArray[np.float64],
+        inputs: NDArray[np.float64],
+        offsets: NDArray[np.int64],
+        seed: int,
+        threads: int,
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...

@@ -5,6 +5,10 @@ class BoundaryError(ValueError):
     """A mean parameter lies on the boundary of its domain, where no natural parameter exists."""
 
 
+class NotConjugatedError(ValueError):
+    """A model has no conjugation parameters, so that what was asked has no closed form."""
+
+
 class ModelFileError(ValueError):
     """A saved model is damaged, of a newer format, or not what was asked for."""
 
@@ -23,3 +27,7 @@ class ConvergenceWarning(HarmoniumWarning):
 
 class DataWarning(HarmoniumWarning):
     """The data are usable but suspicious: the message says why and what to do."""
+
+
+class RegionWarning(HarmoniumWarning):
+    """A latent has probability outside the region, or between the points, of an integral over it."""

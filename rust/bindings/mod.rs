@@ -4,6 +4,7 @@
 // Arguments arrive by value: what was extracted from Python's objects.
 #![allow(clippy::needless_pass_by_value)]
 
+mod kalman;
 mod latents;
 mod sequences;
 mod stacks;
@@ -27,9 +28,13 @@ impl From<KernelError> for PyErr {
 #[pymodule]
 mod _kernels {
     #[pymodule_export]
+    use super::kalman::StateSpace;
+    #[pymodule_export]
     use super::latents::{Latent, boltzmann_latent, linear_latent, mixture_latent, normal_latent};
     #[pymodule_export]
     use super::sequences::Chain;
     #[pymodule_export]
-    use super::stacks::{Stack, linear_stack, mixture_stack, normal_stack, statistic_stack};
+    use super::stacks::{
+        Stack, linear_stack, mixture_stack, normal_stack, product_stack, statistic_stack,
+    };
 }

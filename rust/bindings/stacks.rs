@@ -17,6 +17,7 @@ use crate::kernels::stack::Stack as Kernel;
 use crate::kernels::stack::linear::LinearStack;
 use crate::kernels::stack::mixture::MixtureStack;
 use crate::kernels::stack::normal::{Covariance, NormalStack};
+use crate::kernels::stack::product::ProductStack;
 use crate::kernels::stack::statistic::{Statistic, StatisticStack};
 
 /// A stack of points of one family, ready for the expectation pass.
@@ -231,6 +232,15 @@ pub fn statistic_stack(
     )?;
     Ok(Stack {
         kernel: Arc::new(kernel),
+    })
+}
+
+/// Products: stacks of equally many members, their columns side by side.
+#[pyfunction]
+pub fn product_stack(parts: Vec<PyRef<'_, Stack>>) -> PyResult<Stack> {
+    let parts = parts.iter().map(|p| Arc::clone(&p.kernel)).collect();
+    Ok(Stack {
+        kernel: Arc::new(ProductStack::new(parts)?),
     })
 }
 

@@ -231,7 +231,8 @@ class TestDegenerate:
         x = np.column_stack([base, base @ [1.0, -2.0, 0.5]])
         singular = kind in ("full", "tied")
         with pytest.warns(BoundaryWarning, match="collinear") if singular else nullcontext():
-            fitted = GaussianMixture(2, covariance_type=kind, random_state=0).fit(x)
+            # along a direction without variance the residual is rounding
+            fitted = GaussianMixture(2, covariance_type=kind, random_state=0, tol=1e-4).fit(x)
         assert_finite(fitted, x)
         if singular:
             smallest = np.linalg.eigvalsh(np.atleast_3d(fitted.covariances_.T).T)[..., 0]

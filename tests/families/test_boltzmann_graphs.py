@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from harmonium import Boltzmann
 from harmonium.families.boltzmann_dense import Enumeration
-from harmonium.families.boltzmann_gibbs import effective_sample_size
 from harmonium.families.boltzmann_tree import JunctionTree
 from harmonium.numerics.elimination import eliminate
 
@@ -114,7 +113,7 @@ def test_inverse_ising_on_forests_is_closed_form(name):
 
 
 def test_inverse_ising_on_a_lattice():
-    family = Boltzmann(64, lattice(8, 8))
+    family = Boltzmann(144, LATTICE)
     natural = 0.4 * np.random.default_rng(4).standard_normal(family.dimension)
     np.testing.assert_allclose(family.to_natural(family.to_mean(natural)), natural, atol=1e-8)
 
@@ -128,6 +127,39 @@ def test_an_edge_without_coupling_changes_nothing():
     same = more.from_parameters(biases=given.biases, couplings=given.couplings)
     assert more.log_partition(same) == pytest.approx(family.log_partition(natural), rel=1e-14)
     np.testing.assert_allclose(more.to_mean(same)[:n], family.to_mean(natural)[:n], rtol=1e-12)
+
+
+@given(graphs(), st.data())
+def test_an_edge_changes_no_answer_that_does_not_depend_on_it(graph, data):
+    n, edges, seed = graph
+    every = [(i, j) for i in range(n) for j in range(i)]
+    more = sorted(
+        {*edges, *data.draw(st.sets(st.sampled_from(every)) if every else st.just(set()))}
+    )
+    family, wider = Boltzmann(n, edges), Boltzmann(n, more)
+    rng = np.random.default_rng(seed)
+    natural = rng.standard_normal(family.dimension)
+    given = family.to_parameters(natural)
+    same = wider.from_parameters(biases=given.biases, couplings=given.couplings)
+    x = (rng.random((6, n)) < 0.5).astype(float)
+    for ours, theirs in (
+        (family.log_partition(natural), wider.log_partition(same)),
+        (family.entropy(natural), wider.entropy(same)),
+        (family.log_density(natural, x), wider.log_density(same, x)),
+        (family.to_mean(natural)[:n], wider.to_mean(same)[:n]),
+        (family.most_probable(natural), wider.most_probable(same)),
+    ):
+        np.testing.assert_allclose(theirs, ours, rtol=1e-12, atol=1e-13)
+    x[rng.random(x.shape) < 0.5] = np.nan
+    ours, theirs = family.complete(natural, x), wider.complete(same, x)
+    np.testing.assert_allclose(theirs.log_marginal, ours.log_marginal, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(
+        theirs.expected_statistic[:, :n], ours.expected_statistic[:, :n], rtol=1e-12, atol=1e-13
+    )
+    # and the means of the wider machine tell that the edge couples nothing
+    back = wider.to_parameters(wider.to_natural(wider.to_mean(same)))
+    np.testing.assert_allclose(back.couplings, given.couplings, atol=1e-8)
+    np.testing.assert_allclose(back.biases, given.biases, atol=1e-8)
 
 
 def test_elimination_widths():
@@ -156,14 +188,6 @@ def _pairs(n, edges):
     for i, j in edges:
         matrix[i, j] = matrix[j, i] = 0.5
     return matrix
-
-
-def test_effective_sample_size_of_independent_and_of_repeated_draws():
-    rng = np.random.default_rng(9)
-    independent = (rng.random((4, 1000, 3)) < 0.5).astype(float)
-    assert np.allclose(effective_sample_size(independent), 4000, rtol=0.15)
-    repeated = np.repeat(independent[:, :100], 10, axis=1)
-    assert np.allclose(effective_sample_size(repeated), 400, rtol=0.35)
 
 
 def test_wide_graphs_have_gibbs_only():

@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 from mpmath import mpf
 
+from harmonium import Mixture
 from harmonium.errors import BoundaryError, BoundaryWarning
+from harmonium.expectation import as_source, log_densities
 from harmonium.families import Poisson
 
 EPS = float(np.finfo(float).eps)
@@ -108,3 +110,63 @@ def test_numpy_integers_make_the_same_family():
     assert Poisson(np.int64(3)) == Poisson(3)
     assert hash(Poisson(np.int64(3))) == hash(Poisson(3))
     assert repr(Poisson(np.int64(3))) == "Poisson(n=3)"
+
+
+def exact_log_density(natural, x):
+    with mpmath.workdps(60):
+        rate = mpmath.exp(mpf(natural))
+        return float(mpf(x) * mpf(natural) - rate - mpmath.loggamma(mpf(x) + 1))
+
+
+@pytest.mark.parametrize("log_x", [4.9, 6, 9, 12, 15, 16.5, 18])
+@pytest.mark.parametrize("deviations", [-9.0, -1.0, 0.0, 0.3, 5.0, 1e3, None])
+def test_densities_of_large_counts_lose_no_digits(log_x, deviations):
+    rate = 10.0**log_x
+    x = np.rint(3 * rate if deviations is None else max(rate + deviations * np.sqrt(rate), 1.0))
+    natural = float(np.log(rate))
+    exact = exact_log_density(natural, x)
+    # what half an ulp of the rate moves, and of the density itself
+    condition = abs(x - rate) + abs(exact)
+    family, row = Poisson(2), np.array([[x, 3.0]])
+    exact += exact_log_density(0.5, 3.0)
+    point = np.array([natural, 0.5])
+    model = Mixture(family, 2).from_parameters(components=np.stack([point, point]))
+    found = [
+        family.log_density(point, row),
+        family.complete(point, row).log_marginal,
+        log_densities(family.prepare(point), as_source(row)),
+        log_densities(family.prepare(point), as_source(row), engine="numpy"),
+        Mixture(family, 2).log_observable_density(model, row),
+    ]
+    for value in found:
+        assert abs(value[0] - exact) <= max(1e-12 * abs(exact), 2 * EPS * condition)
+    # the family of one count, in a row of which the other is missing
+    partial = np.array([[x, np.nan]])
+    alone = exact_log_density(natural, x)
+    for engine in ("auto", "numpy"):
+        value = log_densities(family.prepare(point), as_source(partial), engine=engine)
+        assert abs(value[0] - alone) <= max(1e-12 * abs(alone), 2 * EPS * condition)
+
+
+def test_rows_do_not_depend_on_their_neighbours():
+    x = np.array([[3.0, 4.0], [1e6, 2.0], [0.0, 1e17], [5.0, 65_535.0], [65_536.0, 0.0]])
+    family = Poisson(2)
+    points = np.log([[3.0, 5.0], [1e6, 1e17]])
+    model = Mixture(family, 2).from_parameters(components=points)
+    for engine in ("auto", "numpy"):
+        prepared = Mixture(family, 2).prepare(model)
+        together = log_densities(prepared, as_source(x), engine=engine)
+        alone = [log_densities(prepared, as_source(row[None]), engine=engine)[0] for row in x]
+        np.testing.assert_array_equal(together, alone)
+    np.testing.assert_allclose(together, Mixture(family, 2).log_observable_density(model, x))
+
+
+def test_points_and_rows_broadcast_where_counts_are_large():
+    family = Poisson(2)
+    points = np.log([[3.0, 5.0], [1e6, 1e9], [1.0, 2.0]])
+    x = np.array([[3.0, 4.0], [1e6, 1e9], [1.0, 1e5]])
+    table = family.log_density(points[:, None], x)
+    assert table.shape == (3, 3)
+    for i, point in enumerate(points):
+        np.testing.assert_array_equal(table[i], family.log_density(point, x))
+    np.testing.assert_array_equal(family.log_density(points, x), np.diagonal(table))

@@ -1,12 +1,15 @@
 """Von Mises: from no concentration at all to 1e12."""
 
+import mpmath
 import numpy as np
 import pytest
 from scipy import stats
 
 from harmonium.errors import BoundaryWarning, DataWarning
 from harmonium.families import VonMises
+from laws.goodness_of_fit import SMALLEST_P
 
+DRAWS = 20_000
 EPS = float(np.finfo(float).eps)
 CONCENTRATIONS = np.concatenate([[0.0], np.geomspace(1e-12, 1e12, 49)])
 DIRECTIONS = np.linspace(0, 2 * np.pi, 13)[:-1]
@@ -65,6 +68,32 @@ def test_uniform_where_there_is_no_concentration():
     assert stats.kstest(draws[:, 0] / (2 * np.pi), "uniform").pvalue > 1e-6
 
 
+@pytest.mark.parametrize("concentration", [1e-12, 1e-9, 1e-5, 0.1, 2.0, 40.0, 1e4])
+def test_draws(concentration):
+    draws = VonMises().sample([0.0, concentration], rng=3, size=DRAWS)[:, 0]
+    # scipy's angles go on from turn to turn
+    below = stats.vonmises(concentration, loc=0.5 * np.pi).cdf(draws)
+    assert stats.kstest(np.mod(below, 1.0), "uniform").pvalue >= SMALLEST_P
+
+
+@pytest.mark.parametrize("concentration", [1e4, 1e6, 1.1e6, 1e9, 1e12])
+def test_draws_of_large_concentration(concentration):
+    direction = np.array([np.cos(2.0), np.sin(2.0)])
+    draws = VonMises().sample(concentration * direction, rng=4, size=DRAWS)[:, 0]
+    # 2 k (1 - cos) is the square of a normal number, but for 1 / k; angles are rounded by eps
+    square = 4 * concentration * np.sin(0.5 * (draws - 2.0)) ** 2
+    assert stats.kstest(square, stats.chi2(1).cdf).pvalue >= SMALLEST_P
+    above = int((draws > 2.0).sum())
+    assert stats.binomtest(above, DRAWS, 0.5).pvalue >= SMALLEST_P
+
+
+def test_draws_of_mixed_concentrations():
+    natural = np.array([[0.0, 0.0], [1e-9, 0.0], [0.0, 3.0], [1e9, 0.0]])
+    draws = VonMises().sample(natural, rng=5, size=DRAWS)[..., 0]
+    mean = np.stack([np.cos(draws), np.sin(draws)], -1).mean(0)
+    assert (np.abs(mean - VonMises().to_mean(natural)) < 6.5 / np.sqrt(DRAWS)).all()
+
+
 @pytest.mark.parametrize("concentration", [1e-3, 1.0, 300.0, 3e3, 1e8, 1e12])
 def test_fisher_information_along_and_across(concentration):
     # A' along the mean direction, A / k across; both close to normal laws' where it is large
@@ -121,3 +150,23 @@ def test_what_is_refused():
 
 def test_integers_and_lists_are_points():
     assert VonMises().log_partition([3, 4]) == VonMises().log_partition(np.array([3.0, 4.0]))
+
+
+@pytest.mark.parametrize("log_k", [-300, -8, -1, 0, 0.7, 1.5, 2, 3, 4.5, 5, 6, 8, 10, 12])
+def test_entropy_at_any_concentration(log_k):
+    k = 10.0**log_k
+    with mpmath.workdps(60):
+        scaled = [mpmath.besseli(order, k) for order in (0, 1)]
+        exact = mpmath.log(2 * mpmath.pi * scaled[0]) - k * scaled[1] / scaled[0]
+        found = VonMises().entropy(VonMises().from_parameters(mean=0.7, concentration=k))
+        # the length of the natural parameter is rounded
+        assert abs(mpmath.mpf(float(found)) - exact) <= 1e-14 * max(1, abs(exact))
+
+
+def test_entropies_of_angles_add_up():
+    points = VonMises(2).from_parameters(
+        mean=[[0.1, 4.0]] * 3, concentration=[[0, 2], [1e9, 3], [5, 1]]
+    )
+    entropies = VonMises(2).entropy(points)
+    alone = VonMises(1).entropy(points.reshape(3, 2, 2).swapaxes(-1, -2))
+    np.testing.assert_allclose(entropies, alone.sum(-1), rtol=1e-15)

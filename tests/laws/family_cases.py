@@ -80,12 +80,14 @@ _WEIGHTS: dict[str, Any] = {
     "easy": 0.8,
     "reach": 27.0,
     "missing": False,
+    "kernel": True,
     **_SCIPY_DIRICHLET,
 }
 _SPHERE: dict[str, Any] = {
     "formula": formulas.von_mises_fisher,
     "chart": charts.spherical,
     "missing": False,
+    "kernel": True,
 }
 _MATRICES: dict[str, Any] = {"formula": formulas.wishart, "chart": charts.wishart}
 _PRIORS: dict[str, Any] = {"chart": charts.normal_wishart, "missing": False, "reach": 3.0}
@@ -104,6 +106,7 @@ _MIXED: dict[str, Any] = {
         scipy_laws.normals, scipy_laws.poisson, scipy_laws.categorical
     ),
     "outside": [[0, 0, 0, 0, 0], [0, -1, 701, 0, 0]],
+    "kernel": True,
     "reach": 5.0,
 }
 _NESTED: dict[str, Any] = {
@@ -121,6 +124,7 @@ _NESTED: dict[str, Any] = {
         scipy_laws.side_by_side(scipy_laws.normals, scipy_laws.categorical),
     ),
     "outside": [[0, 0, 0, 1, 0]],
+    "kernel": True,
     "reach": 5.0,
 }
 

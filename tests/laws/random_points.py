@@ -9,9 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from harmonium import Harmonium, Normal, Product
-from harmonium.families.base import ExponentialFamily
-from harmonium.rules import LinearRule, MixtureRule
+from harmonium import Harmonium
+from harmonium.families import (
+    Beta,
+    CoMPoisson,
+    Dirichlet,
+    ExponentialFamily,
+    Gamma,
+    Normal,
+    NormalWishart,
+    Product,
+)
+from harmonium.rules import LinearRule, MixtureRule, ViewsRule
 from harmonium.rules.base import ConjugationRule
 from harmonium.validation import FloatArray
 from laws.family_cases import CASES
@@ -46,6 +55,37 @@ def random_covariance(family: Normal, rng: np.random.Generator) -> Any:
 
 
 @random_point.register
+def _(family: CoMPoisson, rng: np.random.Generator) -> FloatArray:
+    mode, shape = rng.uniform(0.5, 6.0, family.n), rng.uniform(0.6, 2.0, family.n)
+    return family.from_parameters(mode=mode, shape=shape)
+
+
+@random_point.register
+def _(family: Gamma, rng: np.random.Generator) -> FloatArray:
+    shape, rate = np.exp(rng.uniform(-0.5, 1.5, (2, family.n)))
+    return family.from_parameters(shape=shape, rate=rate)
+
+
+@random_point.register(Beta)
+@random_point.register(Dirichlet)
+def _(family: ExponentialFamily, rng: np.random.Generator) -> FloatArray:
+    # of powers much below one the mass lies where one less a number rounds to one
+    return np.exp(rng.uniform(-0.2, 1.5, family.dimension))
+
+
+@random_point.register
+def _(family: NormalWishart, rng: np.random.Generator) -> FloatArray:
+    # with next to no freedom precisions are singular to rounding, and their means very far out
+    n = family.n
+    return family.from_parameters(
+        mean=rng.normal(size=n),
+        precision_scale=rng.uniform(0.5, 3.0),
+        scale=random_covariance(Normal(n), rng),
+        degrees_of_freedom=n + rng.uniform(1.0, 6.0),
+    )
+
+
+@random_point.register
 def _(family: Product, rng: np.random.Generator) -> FloatArray:
     return np.concatenate([random_point(part, rng) for part in family.parts])
 
@@ -64,22 +104,47 @@ def random_of_rule(rule: ConjugationRule, model: Harmonium, rng: np.random.Gener
 @random_of_rule.register
 def _(rule: MixtureRule, model: Harmonium, rng: np.random.Generator) -> FloatArray:
     n_components = model.latent.dimension + 1
-    components = np.stack([random_point(model.observable, rng) for _ in range(n_components)])
-    if rule.shared:
-        components[:, model.observable.shape] = components[0, model.observable.shape]
+    components = random_components(rule, model.observable, n_components, rng)
     weights = rng.dirichlet(np.full(n_components, 5.0))
     return model.from_parameters(weights=weights, components=components)
 
 
+def random_components(
+    rule: MixtureRule, observable: ExponentialFamily, n: int, rng: np.random.Generator
+) -> FloatArray:
+    """Return natural parameters (n, dimension), of one shape where the rule shares it."""
+    components = np.stack([random_point(observable, rng) for _ in range(n)])
+    if rule.shared:
+        components[:, observable.shape] = components[0, observable.shape]
+    return components
+
+
 @random_of_rule.register
 def _(rule: LinearRule, model: Harmonium, rng: np.random.Generator) -> FloatArray:
+    line = random_line(model.observable, model.latent, rng)
+    return model.from_parameters(**line, prior=random_point(model.latent, rng))
+
+
+def random_line(observable: Any, latent: Any, rng: np.random.Generator) -> dict[str, Any]:
+    """Return offset, loadings and noise."""
+    return {
+        "mean": rng.normal(size=observable.n),
+        "loadings": 0.8 * rng.normal(size=(observable.n, latent.leading.n_features)),
+        "noise": random_covariance(observable, rng),
+    }
+
+
+@random_of_rule.register
+def _(rule: ViewsRule, model: Harmonium, rng: np.random.Generator) -> FloatArray:
     observable: Any = model.observable
-    return model.from_parameters(
-        mean=rng.normal(size=observable.n),
-        loadings=0.8 * rng.normal(size=(observable.n, model.latent.leading.n_features)),
-        noise=random_covariance(observable, rng),
-        prior=random_point(model.latent, rng),
-    )
+    views: list[Any] = []
+    for own, part in zip(rule.rules, observable.parts, strict=True):
+        if isinstance(own, MixtureRule):
+            components = random_components(own, part, model.latent.dimension + 1, rng)
+            views.append({"components": components})
+        else:
+            views.append(random_line(part, model.latent, rng))
+    return model.from_parameters(prior=random_point(model.latent, rng), views=views)
 
 
 def rows_of(model: Harmonium, natural: FloatArray, n: int, rng: np.random.Generator) -> FloatArray:
@@ -87,8 +152,14 @@ def rows_of(model: Harmonium, natural: FloatArray, n: int, rng: np.random.Genera
     return np.ascontiguousarray(model.sample(natural, rng, size=n)[:, : model.n_observed])
 
 
-def with_missing(x: FloatArray, share: float, rng: np.random.Generator) -> FloatArray:
-    """Return the rows with this share of their values missing; the first row lacks them all."""
-    out = np.where(rng.random(x.shape) < share, np.nan, x)
+def with_missing(
+    x: FloatArray, share: float, rng: np.random.Generator, *, whole: bool = False
+) -> FloatArray:
+    """Return the rows with this share of their values missing; the first row lacks them all.
+
+    ``whole`` rows are missing for families that know no marginals.
+    """
+    drawn = rng.random((len(x), 1) if whole else x.shape)
+    out = np.where(drawn < share, np.nan, x)
     out[0] = np.nan
     return out

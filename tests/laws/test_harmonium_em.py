@@ -6,10 +6,10 @@ from scipy.special import logsumexp
 
 from harmonium.expectation import ArraySource, Prepared, expectation
 from harmonium.validation import FloatArray
-from laws.brute_force import axes_of, product_of
+from laws.brute_force import rows_of_data
 from laws.derivatives import derivative
 from laws.harmonium_cases import HarmoniumCase, every_model, shifting_models
-from laws.random_points import random_point, rows_of, with_missing
+from laws.random_points import random_point, rows_of
 from laws.tolerances import assert_close
 
 KINDS = ["complete", "weighted", "missing", "missing and weighted"]
@@ -18,7 +18,7 @@ KINDS = ["complete", "weighted", "missing", "missing and weighted"]
 def source_of(case: HarmoniumCase, kind: str, n: int = 250) -> ArraySource:
     x, rng = case.rows(1, n), case.rng(3)
     weights = rng.gamma(1.0, size=n) if "weighted" in kind else None
-    return ArraySource(with_missing(x, 0.2, rng) if "missing" in kind else x, weights)
+    return ArraySource(case.with_missing(x, 0.2, rng) if "missing" in kind else x, weights)
 
 
 def climb(
@@ -59,7 +59,7 @@ def test_a_step_is_the_backward_mapping_of_the_average(case: HarmoniumCase, kind
 def test_the_gradient_is_average_less_model_expectation(case: HarmoniumCase) -> None:
     # Eq. 28
     model, natural = case.small, random_point(case.small, case.rng(4))
-    x = with_missing(rows_of(model, natural, 20, case.rng(5)), 0.2, case.rng(6))
+    x = case.with_missing(rows_of(model, natural, 20, case.rng(5)), 0.2, case.rng(6))
 
     def average_log_density(points: FloatArray) -> FloatArray:
         return np.array([model.log_observable_density(point, x).mean() for point in points])
@@ -72,7 +72,7 @@ def test_the_gradient_is_average_less_model_expectation(case: HarmoniumCase) -> 
 def test_the_truth_is_stationary_for_the_population(case: HarmoniumCase) -> None:
     # with every row that there is, weighted by its probability
     model, natural = case.small, random_point(case.small, case.rng(2))
-    rows, log_weights = product_of(axes_of(model, natural)[: model.n_observed])
+    rows, log_weights = rows_of_data(model, natural)
     logs = model.log_observable_density(natural, rows) + log_weights
     prepared = model.prepare(natural)
     sums = expectation(prepared, ArraySource(rows, np.exp(logs - logsumexp(logs)))).sums

@@ -10,6 +10,7 @@ from laws.derivatives import derivative
 from laws.harmonium_cases import CASES, HarmoniumCase, every_model, shifting_models
 from laws.random_points import random_point
 from laws.tolerances import assert_close
+from laws.units import allowed
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -199,8 +200,9 @@ class TestShiftsAndScales:
 
     def test_powers_of_two_shift_the_density_exactly(self, case: HarmoniumCase) -> None:
         prepared, x = case.model.prepare(case.point(1)), case.rows(1, 40)
-        scale = np.full(case.model.n_observed, 2.0**-10)
-        moved = prepared.affine(np.zeros(len(scale)), scale)
+        n = case.model.n_observed
+        shift, scale = allowed(case.model, np.zeros(n), np.full(n, 2.0**-10))
+        moved = prepared.affine(shift, scale)
         expected = prepared.evaluate(x) - np.log(scale).sum()
         np.testing.assert_allclose(moved.evaluate(scale * x), expected, rtol=1e-13, atol=1e-13)
 

@@ -14,7 +14,6 @@ from harmonium.learning import Step, em, fit, standardisation_of, start
 from harmonium.learning.standardisation import sample_rows
 from harmonium.validation import FloatArray
 from laws.harmonium_cases import CASES, HarmoniumCase, every_model
-from laws.random_points import with_missing
 
 #: A likelihood is not lowered by more than this, relative to it.
 PROMISE = 1e-10
@@ -37,7 +36,7 @@ def steps(case: HarmoniumCase, x: FloatArray, n: int, **options: Any) -> list[St
 
 def data(case: HarmoniumCase, kind: str) -> FloatArray:
     x = case.rows(2, 250)
-    return with_missing(x, 0.2, case.rng(7)) if kind == "missing" else x
+    return case.with_missing(x, 0.2, case.rng(7)) if kind == "missing" else x
 
 
 def assert_rising(likelihoods: list[float]) -> None:
@@ -98,7 +97,7 @@ def test_acceleration_pays() -> None:
 
 
 class TestAcceleration:
-    """SQUAREM: a jump is kept only where it is at least as likely."""
+    """A jump is kept only where it is at least as likely."""
 
     def jumps(self, x: FloatArray, model: Any) -> list[Step]:
         standard = standardisation_of(model, sample_rows(ArraySource(x)))

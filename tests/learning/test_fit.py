@@ -18,8 +18,8 @@ from harmonium.harmonium import Harmonium
 from harmonium.learning import Fit, Step, fit
 from harmonium.validation import FloatArray
 from laws.harmonium_cases import CASES, HarmoniumCase, every_model
-from laws.random_points import with_missing
 from laws.tolerances import assert_close
+from laws.units import allowed
 
 #: Rows of a sample from which starts are made.
 SAMPLE = 20_000
@@ -52,7 +52,7 @@ class TestEveryModel:
         # finite wherever: other rows, other seeds, few rows, missing values; and better than noise
         for seed, n in ((0, 250), (1, 40), (2, 12)):
             x = case.rows(seed, n)
-            for rows in (x, with_missing(x, 0.2, case.rng(7))[1:]):
+            for rows in (x, case.with_missing(x, 0.2, case.rng(7))[1:]):
                 begun = quick(case, rows, seed=seed, max_iter=0)
                 assert np.isfinite(begun.cross_entropy)
                 assert np.isfinite(begun.natural).all()
@@ -77,7 +77,7 @@ class TestEveryModel:
         self, case: HarmoniumCase, share: float
     ) -> None:
         x = case.rows(2, 150)
-        x = with_missing(x, share, case.rng(3)) if share else x
+        x = case.with_missing(x, share, case.rng(3)) if share else x
         found = quick(case, x)
         assert found.natural.shape == (case.model.dimension,)
         assert_close(
@@ -85,7 +85,7 @@ class TestEveryModel:
         )
 
     def test_latents(self, case: HarmoniumCase) -> None:
-        x = with_missing(case.rows(2, 60), 0.2, case.rng(3))
+        x = case.with_missing(case.rows(2, 60), 0.2, case.rng(3))
         found = quick(case, x)
         latent = found.latent(x)
         posterior = case.model.posterior(found.natural, x)
@@ -125,14 +125,14 @@ class TestEveryModel:
             np.testing.assert_allclose(second.cross_entropy, whole.cross_entropy, rtol=1e-7)
 
     def test_weights_are_repetition(self, case: HarmoniumCase) -> None:
-        x = with_missing(case.rows(2, 120), 0.1, case.rng(3))
+        x = case.with_missing(case.rows(2, 120), 0.1, case.rng(3))
         counts = case.rng(4).integers(0, 4, len(x))
         weighted = quick(case, x, weights=counts)
         repeated = quick(case, np.repeat(x, counts, axis=0))
         np.testing.assert_allclose(weighted.history, repeated.history, rtol=1e-9)
 
     def test_block_sources_are_tables(self, case: HarmoniumCase) -> None:
-        x = with_missing(case.rows(2, 120), 0.1, case.rng(3))
+        x = case.with_missing(case.rows(2, 120), 0.1, case.rng(3))
         weights = case.rng(4).gamma(2.0, size=len(x)) * (case.rng(5).random(len(x)) < 0.9)
 
         def pieces() -> Iterator[tuple[FloatArray, FloatArray]]:
@@ -249,7 +249,7 @@ class TestUnits:
         x, initial = case.rows(2, 150), case.point(3)
         shift, scale = case.shift_and_scale(3)
         scale = np.abs(scale) * 1e5
-        shift = 100 * scale * np.sign(shift)
+        shift, scale = allowed(case.model, 100 * scale * np.sign(shift), scale)
         plain = quick(case, x, initial=initial)
         moved = quick(case, shift + scale * x, initial=case.model.affine(initial, shift, scale))
         expected = plain.history + np.log(scale).sum()

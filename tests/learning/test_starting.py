@@ -15,7 +15,6 @@ from harmonium.learning.starting import embedding, share_rows
 from harmonium.rules.linear_stack import LinearPrepared
 from harmonium.validation import FloatArray
 from laws.harmonium_cases import HarmoniumCase, every_model
-from laws.random_points import with_missing
 
 
 def begun(model: Any, x: FloatArray, seed: int = 0, sharing: Any = "kmeans") -> Any:
@@ -39,7 +38,7 @@ class TestEveryModel:
         case.model.check_natural(prepared.natural[0])
 
     def test_finite_with_missing_values(self, case: HarmoniumCase) -> None:
-        x = with_missing(case.rows(1, 60), 0.4, case.rng(2))
+        x = case.with_missing(case.rows(1, 60), 0.4, case.rng(2))
         prepared = begun(case.model, x)
         assert np.isfinite(log_densities(prepared, ArraySource(x))).all()
 
@@ -167,7 +166,20 @@ class TestEmbeddings:
     def test_of_normals(self) -> None:
         x = clusters()
         found = embedding(Mixture(Normal(2), 2), Sample(x, np.ones(len(x))))
+        np.testing.assert_allclose(found.x, x / x.std(0))
+        # distances are one for all columns where the noise is
+        found = embedding(Mixture(Normal(2, "isotropic"), 2), Sample(x, np.ones(len(x))))
         np.testing.assert_array_equal(found.x, x)
+
+    def test_heavy_tails_do_not_decide(self) -> None:
+        # in interquartile ranges the second column would be hundreds wide, and cluster by itself
+        rng = np.random.default_rng(0)
+        apart = np.repeat([-4.0, 4.0], 200) + rng.normal(size=400)
+        heavy = np.where(rng.random(400) < 0.1, 300.0, 0.1) * rng.normal(size=400)
+        rows = Sample(np.column_stack([apart, heavy]), np.ones(400))
+        found = share_rows(embedding(Normal(2), rows), 2, np.random.default_rng(0), "kmeans")
+        agree = (found.argmax(1) == (apart > 0)).mean()
+        assert max(agree, 1 - agree) > 0.95
 
     def test_of_counts(self) -> None:
         x = np.random.default_rng(0).poisson([4.0, 400.0], (500, 2)).astype(float)

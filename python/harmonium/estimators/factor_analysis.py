@@ -72,7 +72,7 @@ class _LinearEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         result = fit(
             model,
             ArraySource(table, weights),
-            max_iter=self.max_iter,
+            max_iter=as_count(self.max_iter, name="max_iter", minimum=0),
             tol=self.tol,
             accelerate=True,
         )

@@ -192,7 +192,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # unt
             source,
             initial=self._initial(model, source, rng),
             seed=rng,
-            max_iter=self.max_iter,
+            max_iter=as_count(self.max_iter, name="max_iter", minimum=0),
             tol=self.tol,
             n_init=self.n_init,
             sharing=sharing,

@@ -140,6 +140,13 @@ class Prepared(Learned):
     def maximise(self, sums: FloatArray, notes: set[str]) -> "Prepared":
         """Return the stack that fits the (count, size) sums best: the M-step."""
 
+    def maximise_prior(self, sums: FloatArray, notes: set[str]) -> "Prepared":
+        """Return a stack whose latent's prior is that of :meth:`maximise`, whatever else it holds.
+
+        What a fit asks for where the likelihood stays as it is, and need not be fitted.
+        """
+        return self.maximise(sums, notes)
+
     @abstractmethod
     def mean(self, sums: FloatArray) -> FloatArray:
         """Return the (count, dimension) average expectations: sums in mean coordinates."""
@@ -161,6 +168,25 @@ class Prepared(Learned):
         self, members: np.ndarray[Any, np.dtype[np.intp]], rng: np.random.Generator
     ) -> FloatArray:
         """Return one observation of each member named, latent columns included: (n, columns)."""
+
+    def sums_of(self, weights: FloatArray, totals: FloatArray) -> FloatArray:
+        """Return the (count, size) sums whose :meth:`mean` times weights (count,) is ``totals``.
+
+        From mean coordinates (count, dimension), summed over rows: what a prior is given where its
+        posteriors are worked out in natural coordinates.
+        """
+        raise ValueError(f"{type(self).__name__} takes no sums in mean coordinates")
+
+    def maximise_tied(self, sums: FloatArray, n_components: int, notes: set[str]) -> "Prepared":
+        """As :meth:`maximise` where each ``n_components`` members share the shape of their laws.
+
+        A member without weight keeps its location; a group without weight stays as it is.
+        """
+        raise ValueError(f"{type(self).__name__} has no shape to share")
+
+    def residual_tied(self, sums: FloatArray, n_components: int) -> float:
+        """As :meth:`residual` where each ``n_components`` members share the shape of their laws."""
+        raise ValueError(f"{type(self).__name__} has no shape to share")
 
     def weights(self, sums: FloatArray) -> FloatArray:
         """Return the (count,) total weights in the sums."""

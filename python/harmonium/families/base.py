@@ -1,5 +1,6 @@
 """What every exponential family offers: written once from what each must state."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import wraps
@@ -7,18 +8,22 @@ from typing import Any, Literal, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 
+from harmonium import _kernels
 from harmonium.errors import BoundaryError, BoundaryWarning
 from harmonium.expectation.passes import patterns
 from harmonium.expectation.prepared import Prepared
 from harmonium.families.statistic_stack import BOUNDARY_NOTE, StatisticPrepared
+from harmonium.families.tied import average, match_tied
 from harmonium.numerics.derivatives import jacobian
 from harmonium.validation import (
     FloatArray,
     as_count,
     as_floats,
     as_generator,
+    as_shape,
     as_table,
     as_weights,
+    check_memory,
     warn_caller,
 )
 
@@ -137,6 +142,19 @@ class ExponentialFamily(ABC):
         linear = np.einsum("...i,...i->...", p - q, self._to_mean(p))
         return np.asarray(linear - self._log_partition(p) + self._log_partition(q))
 
+    def _log_density(self, natural: FloatArray, x: FloatArray) -> FloatArray:
+        """Log densities of rows (n, n_features) that broadcast against points (..., dimension)."""
+        exponent = np.einsum("...i,...i->...", self._statistic(x), natural)
+        return np.asarray(exponent + self._log_base_measure(x) - self._log_partition(natural))
+
+    def _evaluate(self, natural: FloatArray, x: FloatArray) -> FloatArray:
+        """Log densities (n, count) of rows under each point, less :meth:`_reference`."""
+        return np.asarray(self._statistic(x) @ natural.T - self._log_partition(natural))
+
+    def _reference(self, x: FloatArray) -> FloatArray:
+        """What :meth:`_evaluate` leaves out, (n,): the log base measure, unless the two cancel."""
+        return self._log_base_measure(x)
+
     def _complete(self, natural: FloatArray, x: FloatArray, observed: Indices) -> Completed:
         """Complete rows of which the columns ``observed`` are known: all or none, unless stated."""
         if len(observed):
@@ -157,6 +175,11 @@ class ExponentialFamily(ABC):
         return np.setdiff1d(np.arange(self.dimension), self.location)
 
     @property
+    def has_marginals(self) -> bool:
+        """Whether rows may be observed in part; else all columns of a row are missing or none."""
+        return self.n_features == 1 or type(self)._complete is not ExponentialFamily._complete
+
+    @property
     def leading(self) -> "ExponentialFamily":
         """The family whose statistic comes first: how a rule sees through a harmonium."""
         return self
@@ -167,9 +190,49 @@ class ExponentialFamily(ABC):
         return False
 
     @property
+    def independent_columns(self) -> bool:
+        """Whether columns are independent of each other: some can be held and the rest drawn."""
+        return self.n_features == 1
+
+    @property
     def n_observed(self) -> int:
         """Columns of data; a harmonium's latent columns are not data."""
         return self.n_features
+
+    # ------------------------------------------------------------- families that can be enumerated
+
+    @property
+    def levels(self) -> tuple[int, ...] | None:
+        """How many values 0, 1, ... each column takes, in every combination; None: without end."""
+        return None
+
+    @property
+    def n_states(self) -> int | None:
+        """How many different observations there are; None where there is no end of them."""
+        return None if self.levels is None else math.prod(self.levels)
+
+    def states(self, start: int = 0, stop: int | None = None) -> FloatArray:
+        """Return the observations numbered ``start`` to ``stop``, (stop - start, n_features).
+
+        The first column runs fastest. Raises ValueError for a family without :attr:`levels` and
+        for a table that does not fit in memory.
+        """
+        if self.levels is None or self.n_states is None:
+            raise ValueError(f"{self!r} has no end of states: they can not be listed")
+        first = as_count(start, name="start", minimum=0)
+        last = self.n_states if stop is None else as_count(stop, name="stop", minimum=0)
+        if not first <= last <= self.n_states:
+            raise ValueError(f"states {first} to {last} of {self!r}, which has {self.n_states}")
+        check_memory(16 * (last - first) * max(1, self.n_features), "the table of states")
+        return self._states(np.arange(first, last))
+
+    def _states(self, numbers: Indices) -> FloatArray:
+        assert self.levels is not None
+        out = np.empty((len(numbers), self.n_features))
+        rest = numbers
+        for column, count in enumerate(self.levels):
+            rest, out[:, column] = np.divmod(rest, count)
+        return out
 
     # --------------------------------------------------------------------------- arguments
 
@@ -251,8 +314,7 @@ class ExponentialFamily(ABC):
         ``rng`` is None, a seed or a numpy Generator; ``size`` None, a number or a tuple.
         """
         point = self.check_natural(natural)
-        shape = _size(size)
-        many = np.broadcast_to(point, (*shape, *point.shape))
+        many = np.broadcast_to(point, (*as_shape(size, name="size"), *point.shape))
         return self._sample(many, as_generator(rng, name="rng"))
 
     @_quiet
@@ -264,8 +326,7 @@ class ExponentialFamily(ABC):
         """
         point = self.check_natural(natural)
         table = self.check_data(x)
-        exponent = np.einsum("...i,...i->...", self._statistic(table), point)
-        return np.asarray(exponent + self._log_base_measure(table) - self._log_partition(point))
+        return self._log_density(point, table)
 
     @_quiet
     def entropy(self, natural: object) -> FloatArray:
@@ -317,11 +378,8 @@ class ExponentialFamily(ABC):
         for rows, observed in patterns(table):
             if observed is None:
                 values = table[rows]
-                statistic = self._statistic(values)
-                expected[rows] = statistic
-                log_marginal[rows] = (
-                    statistic @ point + self._log_base_measure(values) - self._log_partition(point)
-                )
+                expected[rows] = self._statistic(values)
+                log_marginal[rows] = self._log_density(point, values)
             else:
                 log_marginal[rows], expected[rows] = self._complete(
                     point, table[rows][:, observed], observed
@@ -352,6 +410,33 @@ class ExponentialFamily(ABC):
             notes.add(BOUNDARY_NOTE.format(self))
         return self._to_natural(inside)
 
+    # ------------------------------------------------------ components that share their shape
+
+    def _tied_natural(
+        self, weights: FloatArray, mean: FloatArray, start: FloatArray | None = None
+    ) -> FloatArray:
+        """Natural parameters (..., K, dimension) that fit means best with one shape for all K.
+
+        ``weights`` (..., K) add up to one; shape entries of ``mean`` (..., K, dimension) count by
+        their weighted average only. NaN where there are none. A solve from ``start``, points
+        inside the domain with one shape, unless a family knows better.
+        """
+        if not len(self.shape):
+            return self._to_natural(mean)
+        k = mean.shape[-2]
+        if start is None:
+            start = np.repeat(self._to_natural(average(weights, mean))[..., None, :], k, -2)
+        flat = (part.reshape(-1, k, self.dimension) for part in (mean, start))
+        return match_tied(self, weights.reshape(-1, k), *flat).reshape(mean.shape)
+
+    def _tied_inside(self, weights: FloatArray, mean: FloatArray) -> FloatArray:
+        """Means of components that share their shape, moved off the boundary as by :meth:`_inside`.
+
+        As they are, unless a family knows its boundary: the stack then moves them towards one
+        another where :meth:`_tied_natural` finds nothing.
+        """
+        return mean if len(self.shape) else self._inside(mean)
+
     def from_parameters(self, **parameters: object) -> FloatArray:
         """Return natural parameters from people's parameters, by name."""
         raise TypeError(f"{type(self).__name__} has no people's parameters")
@@ -374,9 +459,28 @@ class ExponentialFamily(ABC):
     def _prepare(self, natural: FloatArray) -> Prepared:
         return StatisticPrepared(self, natural)
 
+    def _kernel_family(self) -> tuple[str, float] | None:
+        """The family's name among the kernels, and the number it knows; None: the plain pass."""
+        return None
+
+    def _kernel_log_partitions(self, natural: FloatArray) -> FloatArray:
+        """psi of (count, dimension) points, (count, 1), or by column where these are independent."""
+        return self._log_partition(natural)[:, None]
+
     def _kernel(self, natural: FloatArray) -> Any:
         """The compiled stack of (count, dimension) points, or None: the plain pass serves."""
-        return None
+        named = self._kernel_family()
+        if named is None:
+            return None
+        name, parameter = named
+        return _kernels.statistic_stack(
+            name,
+            self.n_features,
+            np.ascontiguousarray(natural),
+            np.ascontiguousarray(self._to_mean(natural)),
+            np.ascontiguousarray(self._kernel_log_partitions(natural)),
+            parameter,
+        )
 
     # ---------------------------------------------------------- for standardisation
 
@@ -393,11 +497,3 @@ def distinct(natural: FloatArray) -> FloatArray:
     """
     batch = zip(natural.shape[:-1], natural.strides[:-1], strict=True)
     return natural[tuple(slice(0, 1 if stride == 0 and n else None) for n, stride in batch)]
-
-
-def _size(size: object) -> tuple[int, ...]:
-    if size is None:
-        return ()
-    if isinstance(size, tuple | list):
-        return tuple(as_count(n, name="size", minimum=0) for n in size)
-    return (as_count(size, name="size", minimum=0),)

@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from harmonium.families.base import _size
 from harmonium.families.independent import IndependentFamily
 from harmonium.families.parameters import positive, side_by_side
 from harmonium.numerics.gamma_draws import draw_log_gamma
@@ -18,7 +17,13 @@ from harmonium.numerics.gamma_functions import (
     trigamma_difference,
 )
 from harmonium.numerics.match_beta import match_beta
-from harmonium.validation import FloatArray, as_count, as_generator, check_open_unit_interval
+from harmonium.validation import (
+    FloatArray,
+    as_count,
+    as_generator,
+    as_shape,
+    check_open_unit_interval,
+)
 
 _LEAST, _MOST = 1e-100, 1e100
 _SLACK = 1 + 1e-12
@@ -123,7 +128,7 @@ class Beta(IndependentFamily):
         holds those at exp(-708) and at the number next to one.
         """
         point = self.check_natural(natural)
-        many = np.broadcast_to(point, (*_size(size), *point.shape))
+        many = np.broadcast_to(point, (*as_shape(size, name="size"), *point.shape))
         with np.errstate(under="ignore"):
             return self._sample_log(many, as_generator(rng, name="rng"))
 

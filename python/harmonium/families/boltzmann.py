@@ -11,10 +11,13 @@ from harmonium.errors import BoundaryError, DataWarning
 from harmonium.expectation.prepared import Moments
 from harmonium.families.base import Completed, ExponentialFamily, Indices, distinct
 from harmonium.families.boltzmann_dense import Enumeration
-from harmonium.families.boltzmann_gibbs import GibbsSample, colour, gibbs
-from harmonium.families.boltzmann_tree import JunctionTree
-from harmonium.families.statistic_stack import BOUNDARY_NOTE, StatisticPrepared
+from harmonium.families.boltzmann_gibbs import colour, gibbs
+from harmonium.families.boltzmann_tied import match_tied_machines
+from harmonium.families.boltzmann_tree import JunctionTree, match_forest
+from harmonium.families.statistic_stack import BOUNDARY_NOTE, StatisticPrepared, TiedFit
+from harmonium.families.tied import average
 from harmonium.numerics.elimination import Edges
+from harmonium.numerics.markov_chains import GibbsSample
 from harmonium.validation import (
     FloatArray,
     as_count,
@@ -113,6 +116,11 @@ class Boltzmann(ExponentialFamily):
         return self.n
 
     @property
+    def levels(self) -> tuple[int, ...]:
+        """Each unit is 0 or 1."""
+        return (2,) * self.n
+
+    @property
     def location(self) -> Indices:
         """The units themselves."""
         return np.arange(self.n)
@@ -164,7 +172,7 @@ class Boltzmann(ExponentialFamily):
     def _to_natural(self, mean: FloatArray) -> FloatArray:
         out = np.empty_like(mean)
         for place in np.ndindex(mean.shape[:-1]):
-            out[place] = self._match(mean[place], self._independent(mean[place]))
+            out[place] = self._match(mean[place], self._start(mean[place]))
             reached = self._to_mean(out[place])
             if np.abs(reached - mean[place]).max() > 1e-10:
                 raise BoundaryError(
@@ -172,6 +180,9 @@ class Boltzmann(ExponentialFamily):
                     f"and pairs: they contradict each other; got {mean[place]} for {self!r}"
                 )
         return out
+
+    def _entropy(self, natural: FloatArray) -> FloatArray:
+        return self._exact.entropy(self._flat(natural)).reshape(natural.shape[:-1])
 
     def _certain(self, natural: FloatArray) -> bool:
         """Whether some statistic, or sum of statistics, hardly varies: the boundary is near."""
@@ -191,16 +202,26 @@ class Boltzmann(ExponentialFamily):
         start = BoltzmannPrepared(self, self._independent(mean)[None])
         return np.asarray(start.maximise(np.concatenate([[1.0], mean])[None], notes).natural[0])
 
+    def _start(self, mean: FloatArray) -> FloatArray:
+        """The nearer of independent units and of pairs without loops: where Newton starts."""
+        starts = np.stack([self._independent(mean), match_forest(mean, *self._pairs)])
+        if not (np.abs(starts[1]) <= LARGEST).all():
+            return np.asarray(starts[0])
+        away = (np.abs(self._to_mean(starts) - mean) / mean).max(-1)
+        return np.asarray(starts[away.argmin()])
+
     def _independent(self, mean: FloatArray) -> FloatArray:
-        """The machine of independent units with the same activities: where Newton starts."""
+        """The machine of independent units with the same activities."""
         start = np.zeros(self.dimension)
-        p = np.clip(mean[: self.n], 1e-12, 1 - 1e-12)
+        p = np.clip(mean[: self.n], 1e-300, 1 - 1e-12)
         start[: self.n] = np.log(p) - np.log1p(-p)
         return start
 
     def _sample(self, natural: FloatArray, rng: np.random.Generator) -> FloatArray:
         states = np.empty((*natural.shape[:-1], self.n))
         few = distinct(natural)
+        if few.shape == natural.shape and natural.size:
+            return self._exact.sample_each(self._flat(natural), rng).reshape(states.shape)
         for place in np.ndindex(few.shape[:-1]):
             # the axes along which a point only repeats
             rows = tuple(
@@ -295,6 +316,35 @@ class Boltzmann(ExponentialFamily):
     def _inside(self, mean: FloatArray) -> FloatArray:
         return mean if self._on_boundary(mean) is None else self._drawn_inside(mean)
 
+    def _tied_outside(self, weights: FloatArray, mean: FloatArray) -> Any:
+        """Groups on a face: of pairs the averages alone count, between those of their bounds."""
+        i, j = self._pairs
+        first, both = mean[..., : self.n], average(weights, mean[..., self.n :])
+        low = average(weights, np.maximum(first[..., i] + first[..., j] - 1.0, 0.0))
+        high = average(weights, np.minimum(first[..., i], first[..., j]))
+        outer: Any = ((first <= 0) | (first >= 1)).any((-1, -2))
+        return outer | ~((low < both) & (both < high)).all(-1)
+
+    def _tied_inside(self, weights: FloatArray, mean: FloatArray) -> FloatArray:
+        out = self._tied_outside(weights, mean)
+        return np.where(out[..., None, None], self._drawn_inside(mean), mean)
+
+    def _tied_natural(
+        self, weights: FloatArray, mean: FloatArray, start: FloatArray | None = None
+    ) -> FloatArray:
+        if not len(self.shape):
+            return self._to_natural(mean)
+        out = np.full(mean.shape, np.nan)
+        weights = np.broadcast_to(weights, mean.shape[:-1])
+        for place in np.argwhere(~self._tied_outside(weights, mean)):
+            group = tuple(place)
+            own = mean[group]
+            first = np.stack([self._independent(m) for m in own]) if start is None else start[group]
+            out[group] = match_tied_machines(
+                self._exact.oracle, weights[group], own, first, self.n, LARGEST
+            )
+        return out
+
     def _drawn_inside(self, mean: FloatArray) -> FloatArray:
         fair = np.concatenate([np.full(self.n, 0.5), np.full(self.dimension - self.n, 0.25)])
         return (1 - BOUNDARY_SHARE) * mean + BOUNDARY_SHARE * fair
@@ -359,6 +409,17 @@ class BoltzmannPrepared(StatisticPrepared):
                 points[k] = family._match(family._drawn_inside(eta), theta)
                 notes.add(BOUNDARY_NOTE.format(family))
         return points
+
+    def _tied(self, weights: FloatArray, mean: FloatArray, start: FloatArray) -> TiedFit:
+        natural, exact = super()._tied(weights, mean, start)
+        # as in _backward: where a statistic is certain, a face that is not listed is near
+        near = [any(self.family._certain(point) for point in group) for group in natural]
+        redo = np.flatnonzero(~exact | near)
+        if len(redo):
+            inside = self.family._drawn_inside(mean[redo])
+            natural[redo] = super()._tied(weights[redo], inside, start[redo]).natural
+            exact[redo] = False
+        return TiedFit(natural, exact)
 
     def maximise(self, sums: FloatArray, notes: set[str]) -> "BoltzmannPrepared":
         """Return the maximum-likelihood machines, from where they are."""

@@ -9,6 +9,7 @@ from scipy.special import gammaln
 from harmonium.families.base import LOG_FLOOR, Indices, distinct
 from harmonium.families.independent import IndependentFamily
 from harmonium.families.parameters import not_negative, positive, side_by_side
+from harmonium.families.tied import average
 from harmonium.numerics.com_poisson import (
     ComPoissonMasses,
     ComPoissonMoments,
@@ -16,6 +17,7 @@ from harmonium.numerics.com_poisson import (
     geometric_log_factorial,
     least_log_factorial,
     match_com_poisson,
+    match_tied_com_poisson,
 )
 from harmonium.numerics.log_concave_draws import draw_log_concave_counts
 from harmonium.validation import FloatArray, as_count, check_counts
@@ -116,11 +118,11 @@ class CoMPoisson(IndependentFamily):
         return np.concatenate([mean[..., 0], mean[..., 1]], -1)
 
     def _to_natural(self, mean: FloatArray) -> FloatArray:
-        average, log_factorial = (part.ravel() for part in self._halves(mean))
-        rate, power = -np.log1p(1.0 / average), np.zeros_like(average)
-        peaked = log_factorial < geometric_log_factorial(average) * (1.0 - 1e-14)
+        centre, log_factorial = (part.ravel() for part in self._halves(mean))
+        rate, power = -np.log1p(1.0 / centre), np.zeros_like(centre)
+        peaked = log_factorial < geometric_log_factorial(centre) * (1.0 - 1e-14)
         if peaked.any():
-            rate[peaked], power[peaked] = match_com_poisson(average[peaked], log_factorial[peaked])
+            rate[peaked], power[peaked] = match_com_poisson(centre[peaked], log_factorial[peaked])
         shape = self._halves(mean)[0].shape
         return np.concatenate([rate.reshape(shape), power.reshape(shape)], -1)
 
@@ -159,29 +161,55 @@ class CoMPoisson(IndependentFamily):
         return (mask, "modes must be at most 1e15") if mask.any() else None
 
     def _on_boundary(self, mean: FloatArray) -> tuple[Any, str] | None:
-        average, log_factorial = self._halves(mean)
-        mask = (average <= 0).any(-1)
+        centre, log_factorial = self._halves(mean)
+        mask = (centre <= 0).any(-1)
         if mask.any():
             return mask, "means of x must be above zero"
-        mask = (average > _MOST_MEAN * (1 + 1e-9)).any(-1)
+        mask = (centre > _MOST_MEAN * (1 + 1e-9)).any(-1)
         if mask.any():
             return mask, "means of x must be at most 9e14"
         # at the least value itself its rounding decides
-        mask = (log_factorial <= least_log_factorial(average) * (1 + 4e-16)).any(-1)
+        mask = (log_factorial <= least_log_factorial(centre) * (1 + 4e-16)).any(-1)
         if mask.any():
             return mask, "means of log x! must lie above log x! interpolated at the mean of x"
-        most = geometric_log_factorial(average.ravel()).reshape(average.shape)
+        most = geometric_log_factorial(centre.ravel()).reshape(centre.shape)
         mask = (log_factorial > most * (1 + 1e-12)).any(-1)
         return (
             (mask, "means of log x! must not pass that of geometric counts") if mask.any() else None
         )
 
     def _inside(self, mean: FloatArray) -> FloatArray:
-        average = np.clip(self._halves(mean)[0], np.exp(LOG_FLOOR), _MOST_MEAN)
-        least = least_log_factorial(average)
-        most = geometric_log_factorial(average.ravel()).reshape(average.shape)
+        centre = np.clip(self._halves(mean)[0], np.exp(LOG_FLOOR), _MOST_MEAN)
+        least = least_log_factorial(centre)
+        most = geometric_log_factorial(centre.ravel()).reshape(centre.shape)
         low = least + _LEAST_SHARE * (most - least)
-        return np.concatenate([average, np.clip(self._halves(mean)[1], low, most)], -1)
+        return np.concatenate([centre, np.clip(self._halves(mean)[1], low, most)], -1)
+
+    def _tied_natural(
+        self, weights: FloatArray, mean: FloatArray, start: FloatArray | None = None
+    ) -> FloatArray:
+        # groups of copies, (groups, K)
+        centre, logs = (np.moveaxis(half, -1, -2) for half in self._halves(mean))
+        shares = np.broadcast_to(weights[..., None, :], centre.shape)
+        parts = [shares, centre, logs]
+        if start is not None:
+            parts += [np.moveaxis(half, -1, -2) for half in self._halves(start)]
+        rate, power = _tied(*(part.reshape(-1, centre.shape[-1]) for part in parts))
+        rate = np.moveaxis(rate.reshape(centre.shape), -1, -2)
+        power = power.reshape(*centre.shape[:-2], 1, self.n)
+        return np.concatenate([rate, np.broadcast_to(power, rate.shape)], -1)
+
+    def _tied_inside(self, weights: FloatArray, mean: FloatArray) -> FloatArray:
+        centre = np.clip(self._halves(mean)[0], np.exp(LOG_FLOOR), _MOST_MEAN)
+        least = average(weights, least_log_factorial(centre))
+        # by copy, as they are asked for again
+        by_copy = np.moveaxis(centre, -1, -2)
+        most = geometric_log_factorial(by_copy.ravel()).reshape(by_copy.shape)
+        most = (most * weights[..., None, :]).sum(-1)
+        given = average(weights, self._halves(mean)[1])
+        inside = np.clip(given, least + _LEAST_SHARE * (most - least), most)
+        moved = (inside - given)[..., None, :]
+        return np.concatenate([centre, self._halves(mean)[1] + moved], -1)
 
     def _check_support(self, x: FloatArray, name: str) -> None:
         check_counts(x, name)
@@ -217,3 +245,24 @@ class CoMPoisson(IndependentFamily):
             return CoMPoissonRates(np.exp(np.minimum(log_rate, 709.0)), -power)
         log_mode = np.where(power < 0, log_rate / np.minimum(power, -1e-300) * -1.0, -np.inf)
         return CoMPoissonParameters(np.exp(log_mode), -power)
+
+
+def _tied(
+    weights: FloatArray, mean: FloatArray, log_factorial: FloatArray, *start: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Rates (groups, K) and one power (groups,) for each; NaN where there are none."""
+    rate, power = -np.log1p(1.0 / mean), np.zeros(len(mean))
+    given = (weights * log_factorial).sum(-1)
+    most = geometric_log_factorial(mean.ravel()).reshape(mean.shape)
+    most = (weights * most).sum(-1)
+    least = (weights * least_log_factorial(mean)).sum(-1)
+    peaked = (given < most * (1.0 - 1e-14)) & (mean > 0).all(-1)
+    if peaked.any():
+        rate[peaked], power[peaked] = match_tied_com_poisson(
+            weights[peaked],
+            mean[peaked],
+            log_factorial[peaked],
+            (start[0][peaked], start[1][peaked, 0]) if start else None,
+        )
+    known = (given > least * (1 + 4e-16)) & (given <= most * (1 + 1e-12))
+    return np.where(known[:, None], rate, np.nan), np.where(known, power, np.nan)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import digamma, gammaln, logsumexp
 
-from harmonium.families.base import ExponentialFamily, _size
+from harmonium.families.base import ExponentialFamily
 from harmonium.numerics.gamma_entropy import gamma_entropy
 from harmonium.numerics.gamma_functions import (
     digamma_difference,
@@ -15,7 +15,14 @@ from harmonium.numerics.gamma_functions import (
     trigamma_difference,
 )
 from harmonium.numerics.match_dirichlet import LEAST, match_dirichlet, total_reaches
-from harmonium.validation import FloatArray, as_count, as_floats, as_generator, check_simplex
+from harmonium.validation import (
+    FloatArray,
+    as_count,
+    as_floats,
+    as_generator,
+    as_shape,
+    check_simplex,
+)
 
 
 class DirichletParameters(NamedTuple):
@@ -64,6 +71,9 @@ class Dirichlet(ExponentialFamily):
 
     def _log_base_measure(self, x: FloatArray) -> FloatArray:
         return np.asarray(-self._statistic(x).sum(-1))
+
+    def _kernel_family(self) -> tuple[str, float]:
+        return "dirichlet", 0.0
 
     def _expected_log_base_measure(self, natural: FloatArray) -> FloatArray:
         return np.asarray(-self._to_mean(natural).sum(-1))
@@ -124,7 +134,7 @@ class Dirichlet(ExponentialFamily):
         Below a concentration of 1e-2 weights underflow, which their logs do not.
         """
         point = self.check_natural(natural)
-        many = np.broadcast_to(point, (*_size(size), *point.shape))
+        many = np.broadcast_to(point, (*as_shape(size, name="size"), *point.shape))
         return self._sample_log(many, as_generator(rng, name="rng"))
 
     def _outside(self, natural: FloatArray) -> tuple[Any, str] | None:

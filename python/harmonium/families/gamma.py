@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import digamma, gammaln
 
-from harmonium.families.base import Indices, _size
+from harmonium.families.base import Indices
 from harmonium.families.independent import IndependentFamily
 from harmonium.families.parameters import positive, side_by_side
+from harmonium.families.tied import average
 from harmonium.numerics.gamma_draws import draw_log_gamma
 from harmonium.numerics.gamma_functions import (
     inverse_log_less_digamma,
@@ -16,7 +17,7 @@ from harmonium.numerics.gamma_functions import (
     stirling_remainder,
     trigamma,
 )
-from harmonium.validation import FloatArray, as_count, as_generator, check_positive_data
+from harmonium.validation import FloatArray, as_count, as_generator, as_shape, check_positive_data
 
 #: Means of all sizes at which squares neither overflow nor underflow.
 _LEAST, _MOST = 1e-100, 1e100
@@ -124,7 +125,7 @@ class Gamma(IndependentFamily):
         those at exp(-708).
         """
         point = self.check_natural(natural)
-        many = np.broadcast_to(point, (*_size(size), *point.shape))
+        many = np.broadcast_to(point, (*as_shape(size, name="size"), *point.shape))
         with np.errstate(under="ignore"):
             return self._sample_log(many, as_generator(rng, name="rng"))
 
@@ -148,8 +149,8 @@ class Gamma(IndependentFamily):
         return (mask.any(-1), "means must lie between 1e-100 and 1e100") if mask.any() else None
 
     def _on_boundary(self, mean: FloatArray) -> tuple[Any, str] | None:
-        average = mean[..., self.n :]
-        mask = ((average < _LEAST / _SLACK) | (average > _MOST * _SLACK)).any(-1)
+        given = mean[..., self.n :]
+        mask = ((given < _LEAST / _SLACK) | (given > _MOST * _SLACK)).any(-1)
         if mask.any():
             return mask, "means of x must be above zero, between 1e-100 and 1e100: rescale the data"
         gap = self._gap(mean)
@@ -159,14 +160,35 @@ class Gamma(IndependentFamily):
         mask = (gap > 1.0 / _LEAST_SHAPE).any(-1)
         return (mask, "means of log x must not lie below -1e100") if mask.any() else None
 
-    def _inside(self, mean: FloatArray) -> FloatArray:
-        average = mean[..., self.n :]
-        inside = np.clip(average, _LEAST, _MOST)
+    def _in_range(self, mean: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Mean logarithms, and means of x that are neither too large nor too small."""
+        given = mean[..., self.n :]
+        inside = np.clip(given, _LEAST, _MOST)
         # a change of units keeps the shape
-        moved = np.log(inside / np.clip(average, 1e-300, None))
-        log_mean = mean[..., : self.n] + np.where(inside == average, 0.0, moved)
+        moved = np.log(inside / np.clip(given, 1e-300, None))
+        return mean[..., : self.n] + np.where(inside == given, 0.0, moved), inside
+
+    def _inside(self, mean: FloatArray) -> FloatArray:
+        log_mean, inside = self._in_range(mean)
         low = np.log(inside) - log_mean < _LEAST_GAP
         return np.concatenate([np.where(low, np.log(inside) - _LEAST_GAP, log_mean), inside], -1)
+
+    def _tied_natural(
+        self, weights: FloatArray, mean: FloatArray, start: FloatArray | None = None
+    ) -> FloatArray:
+        # rates follow the shape, which meets the average gap
+        gap = average(weights, self._gap(mean))[..., None, :]
+        known = gap > 0.5 / _MOST_SHAPE
+        shape = inverse_log_less_digamma(np.where(known, gap, 1.0))
+        shape = np.where(known, np.clip(shape, _LEAST_SHAPE, _MOST_SHAPE), np.nan)
+        rate = shape / mean[..., self.n :]
+        return np.concatenate([np.broadcast_to(shape, rate.shape), -rate], -1)
+
+    def _tied_inside(self, weights: FloatArray, mean: FloatArray) -> FloatArray:
+        log_mean, inside = self._in_range(mean)
+        gap = average(weights, np.log(inside) - log_mean)[..., None, :]
+        log_mean = np.where(gap < _LEAST_GAP, log_mean - (_LEAST_GAP - gap), log_mean)
+        return np.concatenate([log_mean, inside], -1)
 
     def _check_support(self, x: FloatArray, name: str) -> None:
         check_positive_data(x, name)

@@ -1,11 +1,9 @@
 """Families of independent copies: their statistic falls apart into columns."""
 
 from abc import abstractmethod
-from typing import Any
 
 import numpy as np
 
-from harmonium import _kernels
 from harmonium.families.base import Completed, ExponentialFamily, Indices
 from harmonium.validation import FloatArray
 
@@ -25,6 +23,11 @@ class IndependentFamily(ExponentialFamily):
         """psi by copy: (..., n_features)."""
 
     @property
+    def independent_columns(self) -> bool:
+        """Columns are independent."""
+        return True
+
+    @property
     def _statistics_per_copy(self) -> int:
         return self.dimension // self.n_features
 
@@ -42,31 +45,25 @@ class IndependentFamily(ExponentialFamily):
             return Completed(np.zeros(len(x)), expected)
         part = self._copies(len(observed))
         entries = self._entries(observed)
-        statistic = part._statistic(x)
-        expected[:, entries] = statistic
-        point = natural[entries]
-        log_marginal = (
-            statistic @ point + part._log_base_measure(x) - float(part._log_partition(point))
-        )
-        return Completed(log_marginal, expected)
+        expected[:, entries] = part._statistic(x)
+        return Completed(part._log_density(natural[entries], x), expected)
 
-    def _kernel_family(self) -> tuple[str, float] | None:
-        """The family's name among the kernels, and the number it knows; None: the plain pass."""
-        return None
+    def _tied_natural(
+        self, weights: FloatArray, mean: FloatArray, start: FloatArray | None = None
+    ) -> FloatArray:
+        n = self.n_features
+        if n == 1 or not len(self.shape):
+            return super()._tied_natural(weights, mean, start)
 
-    def _kernel(self, natural: FloatArray) -> Any:
-        named = self._kernel_family()
-        if named is None:
-            return None
-        name, parameter = named
-        return _kernels.statistic_stack(
-            name, self.n_features, *self._kernel_tables(natural), parameter
-        )
+        def by_copy(points: FloatArray) -> FloatArray:
+            """(..., K, statistics of all copies) as (..., copies, K, statistics of one)."""
+            split = points.reshape(*points.shape[:-1], -1, n)
+            return np.asarray(np.moveaxis(split, -1, -3))
 
-    def _kernel_tables(self, natural: FloatArray) -> tuple[Any, Any, Any]:
-        """Naturals, means and log partitions by column, as the kernels take them."""
-        return (
-            np.ascontiguousarray(natural),
-            np.ascontiguousarray(self._to_mean(natural)),
-            np.ascontiguousarray(self._log_partitions(natural)),
-        )
+        first = None if start is None else by_copy(start)
+        shares = np.broadcast_to(weights[..., None, :], (*mean.shape[:-2], n, mean.shape[-2]))
+        natural = self._copies(1)._tied_natural(shares, by_copy(mean), first)
+        return np.asarray(np.moveaxis(natural, -3, -1).reshape(mean.shape))
+
+    def _kernel_log_partitions(self, natural: FloatArray) -> FloatArray:
+        return self._log_partitions(natural)

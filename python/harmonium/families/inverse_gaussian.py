@@ -8,6 +8,7 @@ import numpy as np
 from harmonium.families.base import Indices
 from harmonium.families.independent import IndependentFamily
 from harmonium.families.parameters import positive, side_by_side
+from harmonium.families.tied import average
 from harmonium.numerics.deviance import log1p_remainder
 from harmonium.numerics.exponential_integral import scaled_exponential_integral
 from harmonium.validation import FloatArray, as_count, check_positive_data
@@ -92,9 +93,9 @@ class InverseGaussian(IndependentFamily):
         return mean[..., : self.n] * mean[..., self.n :] - 1.0
 
     def _to_natural(self, mean: FloatArray) -> FloatArray:
-        average = mean[..., : self.n]
+        centre = mean[..., : self.n]
         ratio = 1.0 / self._gap(mean)
-        return np.concatenate([-0.5 * ratio / average, -0.5 * ratio * average], -1)
+        return np.concatenate([-0.5 * ratio / centre, -0.5 * ratio * centre], -1)
 
     def _fisher_information(self, natural: FloatArray) -> FloatArray:
         mean, shape = self._mean_and_shape(natural)
@@ -148,8 +149,8 @@ class InverseGaussian(IndependentFamily):
         return (mask, "shape / mean must lie between 1e-40 and 1e30") if mask.any() else None
 
     def _on_boundary(self, mean: FloatArray) -> tuple[Any, str] | None:
-        average = mean[..., : self.n]
-        mask = ((average < _LEAST / _SLACK) | (average > _MOST * _SLACK)).any(-1)
+        centre = mean[..., : self.n]
+        mask = ((centre < _LEAST / _SLACK) | (centre > _MOST * _SLACK)).any(-1)
         if mask.any():
             return mask, "means of x must be above zero, between 1e-100 and 1e100: rescale the data"
         gap = self._gap(mean)
@@ -160,22 +161,44 @@ class InverseGaussian(IndependentFamily):
         return (mask, "means of x times 1 / x must be at most 1e40") if mask.any() else None
 
     def _inside(self, mean: FloatArray) -> FloatArray:
-        average, reciprocal = mean[..., : self.n], mean[..., self.n :]
-        inside = np.clip(average, _LEAST, _MOST)
+        centre, reciprocal = mean[..., : self.n], mean[..., self.n :]
+        inside = np.clip(centre, _LEAST, _MOST)
         # a change of units keeps the ratio of shape and mean
-        reciprocal = np.where(inside == average, reciprocal, reciprocal * (average / inside))
+        reciprocal = np.where(inside == centre, reciprocal, reciprocal * (centre / inside))
         gap = inside * reciprocal - 1.0
         most = np.where(gap > 1.0 / _LEAST_RATIO, (1.0 + 1.0 / _LEAST_RATIO) / inside, reciprocal)
         least = (1.0 + _LEAST_GAP) / inside
         return np.concatenate([inside, np.where(gap < _LEAST_GAP, least, most)], -1)
+
+    def _tied_natural(
+        self, weights: FloatArray, mean: FloatArray, start: FloatArray | None = None
+    ) -> FloatArray:
+        # E[1 / x] - 1 / E[x] is one over the shape, whatever the mean
+        centre = mean[..., : self.n]
+        spare = average(weights, self._gap(mean) / centre)[..., None, :]
+        half = 0.5 / np.where(spare > 0, spare, np.nan)
+        second = np.broadcast_to(-half, centre.shape)
+        return np.concatenate([second / centre / centre, second], -1)
+
+    def _tied_inside(self, weights: FloatArray, mean: FloatArray) -> FloatArray:
+        given = mean[..., : self.n]
+        centre = np.clip(given, _LEAST, _MOST)
+        # a change of units keeps the ratio of shape and mean
+        reciprocal = mean[..., self.n :]
+        reciprocal = np.where(centre == given, reciprocal, reciprocal * (given / centre))
+        spare = average(weights, (centre * reciprocal - 1.0) / centre)[..., None, :]
+        least = _LEAST_GAP * average(weights, 1.0 / centre)[..., None, :]
+        most = 1.0 / (_LEAST_RATIO * centre.max(-2, keepdims=True))
+        moved = np.where(spare > most, most, np.where(spare < least, least, spare)) - spare
+        return np.concatenate([centre, reciprocal + moved], -1)
 
     def _check_support(self, x: FloatArray, name: str) -> None:
         check_positive_data(x, name)
 
     def from_parameters(self, *, mean: object, shape: object) -> FloatArray:  # type: ignore[override]
         """Return natural parameters of ``mean`` and ``shape``, (..., n) each, above zero."""
-        average, form = positive(mean, "mean"), positive(shape, "shape")
-        point = side_by_side(-0.5 * form / average / average, -0.5 * form)
+        centre, form = positive(mean, "mean"), positive(shape, "shape")
+        point = side_by_side(-0.5 * form / centre / centre, -0.5 * form)
         return self.check_natural(point, "mean and shape")
 
     def to_parameters(self, natural: object) -> InverseGaussianParameters:

@@ -7,6 +7,7 @@ import numpy as np
 
 from harmonium.families.base import ColumnUnits, Completed, ExponentialFamily, Indices, distinct
 from harmonium.families.normal_stack import NormalPrepared, Shape, natural_scale, overall_scale
+from harmonium.families.tied import average
 from harmonium.numerics.symmetric import (
     inverse,
     outer,
@@ -87,6 +88,11 @@ class Normal(ExponentialFamily):
     def holds_products(self) -> bool:
         """Whether every product x_i x_j is in the statistic: for full covariances."""
         return self.covariance == "full" or self.n == 1
+
+    @property
+    def independent_columns(self) -> bool:
+        """Whether the covariance is diagonal."""
+        return self.covariance != "full" or self.n == 1
 
     @property
     def standardisation(self) -> tuple[ColumnUnits, ...]:
@@ -201,6 +207,28 @@ class Normal(ExponentialFamily):
 
     def _to_natural(self, mean: FloatArray) -> FloatArray:
         return self._from_mean_and_covariance(*self._central(mean))
+
+    def _tied_natural(
+        self, weights: FloatArray, mean: FloatArray, start: FloatArray | None = None
+    ) -> FloatArray:
+        # the covariance within components, NaN where it is none
+        centre = mean[..., : self.n]
+        between = average(weights, self._shape.squares(centre))
+        second = average(weights, mean[..., self.n :]) - between
+        pooled = np.concatenate([np.zeros_like(centre[..., 0, :]), second], -1)
+        broken = self._on_boundary(pooled)
+        none = np.zeros(pooled.shape[:-1], dtype=bool) if broken is None else broken[0]
+        standard = self._to_mean(self._standard())
+        within = self._central(np.where(none[..., None], standard, pooled))[1]
+        batch = (*centre.shape[:-1], *within.shape[centre.ndim - 2 :])
+        covariance = np.broadcast_to(np.expand_dims(within, centre.ndim - 2), batch)
+        natural = self._from_mean_and_covariance(centre, covariance)
+        return np.where(none[..., None, None], np.nan, natural)
+
+    def _standard(self) -> FloatArray:
+        """Natural parameters of independent standard normals."""
+        covariance = self._shape.of_scale(np.ones(self.n))
+        return self._from_mean_and_covariance(np.zeros(self.n), covariance)
 
     def _fisher_information(self, natural: FloatArray) -> FloatArray:
         # covariance of (x, x xT): Isserlis' theorem

@@ -35,6 +35,9 @@ class NormalFamily(Protocol):
     @property
     def _shape(self) -> "Shape": ...
     def _from_mean_and_covariance(self, mean: FloatArray, covariance: FloatArray) -> FloatArray: ...
+    def location_moments(self, mean: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """First and second moments as matrices, of mean parameters."""
+
     def pack_moments(self, first: FloatArray, second: FloatArray) -> FloatArray:
         """Mean parameters of first and second moments."""
 
@@ -282,22 +285,52 @@ class NormalPrepared(Prepared):
             )
         return NormalPrepared(self.family, means, covariances, self.scale)
 
-    def maximise_tied(self, sums: FloatArray, notes: set[str]) -> "NormalPrepared":
-        """Return the best normals that share one covariance (§3.3.4: a linear subspace)."""
+    def maximise_tied(
+        self, sums: FloatArray, n_components: int, notes: set[str]
+    ) -> "NormalPrepared":
+        """Return the best normals of which each group shares one covariance (§3.3.4)."""
+        means, covariances = self.means.copy(), self.covariances.copy()
+        for group in np.arange(self.count).reshape(-1, n_components):
+            if sums[group, 0].sum() > 0:
+                fitted = self._tied(group, sums[group], notes)
+                means[group], covariances[group] = fitted
+        return NormalPrepared(self.family, means, covariances, self.scale)
+
+    def _tied(
+        self, group: _Indices, sums: FloatArray, notes: set[str]
+    ) -> tuple[FloatArray, FloatArray]:
+        """Means and the covariance within one group."""
         n, shape = self.family.n, self.family._shape
         heavy = sums[:, 0] > 0
         weight = sums[heavy, 0]
-        moved = np.zeros_like(self.means)
+        moved = np.zeros_like(self.means[group])
         moved[heavy] = sums[heavy, 1 : 1 + n] / weight[:, None]
         second = shape.from_sums(sums[heavy, 1 + n :], weight, n)
         within = np.einsum("k,k...->...", weight, second - shape.square_of(moved[heavy]))
-        means = self.means + moved
+        means = self.means[group] + moved
         furthest = np.abs(moved).max(0, keepdims=True)
         tied = shape.inside(
             within[None] / weight.sum(), np.abs(means).max(0)[None], furthest, self.scale, notes
         )
-        covariances = np.repeat(tied, self.count, 0)
-        return NormalPrepared(self.family, means, covariances, self.scale)
+        return means, tied[0]
+
+    def residual_tied(self, sums: FloatArray, n_components: int) -> float:
+        """As :meth:`residual` where a covariance is shared: each mean, and the pooled moments."""
+        total, worst = sums[:, 0].sum(), 0.0
+        name, still = self.family._shape.name, np.zeros(self.family.n)
+        for group in np.arange(self.count).reshape(-1, n_components):
+            heavy = sums[group, 0].sum()
+            if heavy <= 0:
+                continue
+            means, covariance = self._tied(group, sums[group], set())
+            gap = whitened_gaps(name, self.factors[group[0]], still, covariance)
+            worst = max(worst, float(np.sqrt(heavy / total)) * gap)
+            for k, mean in zip(group, means, strict=True):
+                if sums[k, 0] > 0:
+                    moved = mean - self.means[k]
+                    gap = whitened_gaps(name, self.factors[k], moved, self.covariances[k])
+                    worst = max(worst, float(np.sqrt(sums[k, 0] / total)) * gap)
+        return worst
 
     def mean(self, sums: FloatArray) -> FloatArray:
         """Return the (count, dimension) averages, about the origin."""
@@ -305,6 +338,16 @@ class NormalPrepared(Prepared):
         shape, n = self.family._shape, self.family.n
         second = shape.matrices(fitted[1], n) + outer(fitted[0], fitted[0])
         return self.family.pack_moments(fitted[0], second)
+
+    def sums_of(self, weights: FloatArray, totals: FloatArray) -> FloatArray:
+        """Return the sums about the means of totals (count, dimension) about the origin."""
+        first, second = self.family.location_moments(totals)
+        weight = weights[:, None]
+        across = outer(first, self.means)
+        second = second - across - across.swapaxes(-1, -2)
+        second += weight[..., None] * outer(self.means, self.means)
+        moments = self.family.pack_moments(first - weight * self.means, second)
+        return np.concatenate([weight, moments], -1)
 
     def central(self, sums: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Average means and covariances of the sums; the model's own where there is no weight."""

@@ -223,19 +223,46 @@ class NormalWishart(ExponentialFamily):
             np.concatenate([pack_lower(precision), mean[..., -1:]], -1)
         )
 
-    def _inside(self, mean: FloatArray) -> FloatArray:
+    def _definite(self, mean: FloatArray) -> FloatArray:
+        """Means whose precisions are moved off the singular ones."""
         flat = mean.reshape(-1, self.dimension)
         precision = -2 * unpack_lower(flat[:, self.n : -2], self.n, 0.5)
         floored = floor_covariances(precision, np.array(np.finfo(float).tiny))
         inside = flat.copy()
         if floored.moved:
             inside[:, self.n : -2] = pack_lower(-0.5 * floored.covariance, 2.0)
-        left = self._expected(inside)[2]
-        least = _RESOLUTION * np.maximum(np.abs(inside[:, -2]), np.finfo(float).tiny)
-        inside[:, -2] += np.maximum(least - left, 0.0)
-        expected = np.concatenate([pack_lower(floored.covariance), inside[:, -1:]], -1)
-        inside[:, -1] = self._wishart._inside(expected)[:, -1]
         return inside.reshape(mean.shape)
+
+    def _of_precision(self, mean: FloatArray) -> FloatArray:
+        """The Wishart law's part of means."""
+        precision = -2 * unpack_lower(mean[..., self.n : -2], self.n, 0.5)
+        return np.concatenate([pack_lower(precision), mean[..., -1:]], -1)
+
+    def _inside(self, mean: FloatArray) -> FloatArray:
+        inside = self._definite(mean)
+        left = self._expected(inside)[2]
+        least = _RESOLUTION * np.maximum(np.abs(inside[..., -2]), np.finfo(float).tiny)
+        inside[..., -2] += np.maximum(least - left, 0.0)
+        inside[..., -1] = self._wishart._inside(self._of_precision(inside))[..., -1]
+        return inside
+
+    def _tied_natural(
+        self, weights: FloatArray, mean: FloatArray, start: FloatArray | None = None
+    ) -> FloatArray:
+        _, centre, left = self._expected(mean)
+        pooled = (weights * left).sum(-1, keepdims=True)
+        kappa = np.clip(self.n / np.where(pooled > 0, pooled, np.nan), 1 / _LARGEST, _LARGEST)
+        wishart = self._wishart._tied_natural(weights, self._of_precision(mean))
+        return self._join(np.broadcast_to(kappa, left.shape), centre, wishart)
+
+    def _tied_inside(self, weights: FloatArray, mean: FloatArray) -> FloatArray:
+        inside = self._definite(mean)
+        left = (weights * self._expected(inside)[2]).sum(-1, keepdims=True)
+        size = (weights * np.abs(inside[..., -2])).sum(-1, keepdims=True)
+        least = _RESOLUTION * np.maximum(size, np.finfo(float).tiny)
+        inside[..., -2] += np.maximum(least - left, 0.0)
+        inside[..., -1] = self._wishart._tied_inside(weights, self._of_precision(inside))[..., -1]
+        return inside
 
     def _check_support(self, x: FloatArray, name: str) -> None:
         """ValueError for the first row whose matrix is not definite, or whose square overflows."""

@@ -8,9 +8,14 @@ from scipy.special import gammaln
 
 from harmonium.families.base import LOG_FLOOR
 from harmonium.families.independent import IndependentFamily
+from harmonium.numerics.deviance import poisson_deviance
+from harmonium.numerics.log_factorial import log_factorial_remainder
+from harmonium.numerics.poisson_draws import draw_poisson
 from harmonium.validation import FloatArray, as_count, as_floats, check_counts
 
 _LARGEST_RATE = float(np.exp(700.0))
+#: From this count on densities are taken by saddle points: below, what cancels is less than 1e-10.
+_LARGE = 65_536.0
 #: Up to this rate the law is summed, beyond an asymptotic series is exact.
 _SUMMED_TO = 50.0
 #: Coefficients of rate**-1, rate**-2, ... in ``log(2 pi e rate) / 2`` less the entropy.
@@ -63,6 +68,24 @@ class Poisson(IndependentFamily):
     def _log_base_measure(self, x: FloatArray) -> FloatArray:
         return np.asarray(-gammaln(x + 1.0).sum(-1))
 
+    def _log_density(self, natural: FloatArray, x: FloatArray) -> FloatArray:
+        plain = super()._log_density(natural, x)
+        large = _with_large(x)
+        if not large.any():
+            return plain
+        saddle = -poisson_deviance(x, np.exp(natural)).sum(-1) - _remainder(x)
+        return np.where(large, saddle, plain)
+
+    def _evaluate(self, natural: FloatArray, x: FloatArray) -> FloatArray:
+        out = super()._evaluate(natural, x)
+        large = np.flatnonzero(_with_large(x))
+        if len(large):
+            out[large] = -poisson_deviance(x[large, None], np.exp(natural)).sum(-1)
+        return out
+
+    def _reference(self, x: FloatArray) -> FloatArray:
+        return np.where(_with_large(x), -_remainder(x), self._log_base_measure(x))
+
     def _log_partitions(self, natural: FloatArray) -> FloatArray:
         return np.exp(natural)
 
@@ -76,14 +99,7 @@ class Poisson(IndependentFamily):
         return np.exp(natural)[..., None] * np.eye(self.n)
 
     def _sample(self, natural: FloatArray, rng: np.random.Generator) -> FloatArray:
-        rate = np.exp(natural)
-        # numpy's sampler stops at 2**63; there the normal law is exact to double precision
-        large = rate > 1e18
-        counts = rng.poisson(np.where(large, 1.0, rate)).astype(float)
-        if large.any():
-            normal = np.rint(rate + np.sqrt(rate) * rng.standard_normal(rate.shape))
-            counts = np.where(large, normal, counts)
-        return counts
+        return draw_poisson(np.exp(natural), rng)
 
     def _expected_log_base_measure(self, natural: FloatArray) -> FloatArray:
         return np.asarray(-_expected_log_factorial(natural).sum(-1))
@@ -122,6 +138,19 @@ class Poisson(IndependentFamily):
     def to_parameters(self, natural: object) -> PoissonParameters:
         """Return the rates, (..., n)."""
         return PoissonParameters(self.to_mean(natural))
+
+
+def _with_large(x: FloatArray) -> Any:
+    """Rows with a count so large that ``x theta - rate`` and ``log x!`` would cancel, (n,).
+
+    Their densities are taken as deviances from each rate and what is common to all (Loader 2000).
+    """
+    return (x >= _LARGE).any(-1)
+
+
+def _remainder(x: FloatArray) -> FloatArray:
+    """``sum log x! - x log x + x`` of rows, (n,)."""
+    return np.asarray(log_factorial_remainder(x).sum(-1))
 
 
 def _sum_over_counts(log_rate: FloatArray, function: Any) -> FloatArray:

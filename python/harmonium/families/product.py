@@ -64,11 +64,29 @@ class Product(ExponentialFamily):
         return sum(part.n_features for part in self.parts)
 
     @property
+    def levels(self) -> tuple[int, ...] | None:
+        """The parts', side by side."""
+        levels = [part.levels for part in self.parts]
+        if any(own is None for own in levels):
+            return None
+        return tuple(count for own in levels if own is not None for count in own)
+
+    @property
     def location(self) -> Indices:
         """The parts' location statistics."""
         starts = np.cumsum([0, *(part.dimension for part in self.parts[:-1])])
         pairs = zip(self.parts, starts, strict=True)
         return np.concatenate([part.location + start for part, start in pairs])
+
+    @property
+    def has_marginals(self) -> bool:
+        """Whether all parts' columns may be missing one by one."""
+        return all(part.has_marginals for part in self.parts)
+
+    @property
+    def independent_columns(self) -> bool:
+        """Whether every part's are."""
+        return all(part.independent_columns for part in self.parts)
 
     @property
     def standardisation(self) -> tuple[ColumnUnits, ...]:
@@ -150,6 +168,11 @@ class Product(ExponentialFamily):
     def _sample(self, natural: FloatArray, rng: np.random.Generator) -> FloatArray:
         return np.concatenate([part._sample(own, rng) for part, own in self._pairs(natural)], -1)
 
+    def _log_density(self, natural: FloatArray, x: FloatArray) -> FloatArray:
+        pairs = zip(self._pairs(natural), self.split_columns(x), strict=True)
+        logs = [part._log_density(own, columns) for (part, own), columns in pairs]
+        return np.asarray(np.sum(logs, axis=0))
+
     def _complete(self, natural: FloatArray, x: FloatArray, observed: Indices) -> Completed:
         log_marginal = np.zeros(len(x))
         expected = []
@@ -159,11 +182,7 @@ class Product(ExponentialFamily):
             columns, own = observed[known] - start, np.ascontiguousarray(x[:, known])
             start += part.n_features
             if len(columns) == part.n_features:
-                statistic = part._statistic(own)
-                completed = Completed(
-                    statistic @ point + part._log_base_measure(own) - part._log_partition(point),
-                    statistic,
-                )
+                completed = Completed(part._log_density(point, own), part._statistic(own))
             else:
                 completed = Completed(*part._complete(point, own, columns))
             log_marginal += completed.log_marginal
@@ -200,6 +219,20 @@ class Product(ExponentialFamily):
     ) -> FloatArray:
         fits = [part._maximum_likelihood(own, weights, notes) for part, own in self._data(x)]
         return np.concatenate(fits, -1)
+
+    def _tied_natural(
+        self, weights: FloatArray, mean: FloatArray, start: FloatArray | None = None
+    ) -> FloatArray:
+        starts = [None] * len(self.parts) if start is None else self._split(start)
+        fits = [
+            part._tied_natural(weights, own, first)
+            for (part, own), first in zip(self._pairs(mean), starts, strict=True)
+        ]
+        return np.concatenate(fits, -1)
+
+    def _tied_inside(self, weights: FloatArray, mean: FloatArray) -> FloatArray:
+        pairs = self._pairs(mean)
+        return np.concatenate([part._tied_inside(weights, own) for part, own in pairs], -1)
 
     def _check_support(self, x: FloatArray, name: str) -> None:
         start = 0

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from harmonium import _kernels
 from harmonium.expectation.prepared import Prepared, Restricted
 from harmonium.validation import FloatArray
 
@@ -74,9 +75,27 @@ class ProductPrepared(Prepared):
         """Return the parts that fit their sums best."""
         return ProductPrepared([part.maximise(own, notes) for part, own in self._split(sums)])
 
+    def maximise_tied(
+        self, sums: FloatArray, n_components: int, notes: set[str]
+    ) -> "ProductPrepared":
+        """Return the parts that fit their sums best with shared shapes."""
+        return ProductPrepared(
+            [part.maximise_tied(own, n_components, notes) for part, own in self._split(sums)]
+        )
+
+    def residual_tied(self, sums: FloatArray, n_components: int) -> float:
+        """Return the parts' largest."""
+        return max(part.residual_tied(own, n_components) for part, own in self._split(sums))
+
     def mean(self, sums: FloatArray) -> FloatArray:
         """Return the parts' average expectations."""
         return np.concatenate([part.mean(own) for part, own in self._split(sums)], -1)
+
+    def sums_of(self, weights: FloatArray, totals: FloatArray) -> FloatArray:
+        """Return the parts' sums of the parts' totals."""
+        own = _slices([part.natural.shape[-1] for part in self.parts])
+        pairs = zip(self.parts, own, strict=True)
+        return np.concatenate([part.sums_of(weights, totals[:, at]) for part, at in pairs], -1)
 
     def residual(self, sums: FloatArray) -> float:
         """Return the parts' largest."""
@@ -110,6 +129,11 @@ class ProductPrepared(Prepared):
         """Return the (count,) total weights: the first part's, which are every part's."""
         part, own = self._split(sums)[0]
         return part.weights(own)
+
+    def kernel(self) -> Any:
+        """Return the compiled twin, where all parts have one."""
+        kernels = [part.kernel() for part in self.parts]
+        return None if None in kernels else _kernels.product_stack(kernels)
 
 
 class _ObservedProducts(Restricted):

@@ -1,16 +1,28 @@
 """Any family, ready for the pass, from its statistic and its log-partition function alone."""
 
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from harmonium.expectation.prepared import Prepared, Restricted, Tilted
+from harmonium.families.tied import average
 from harmonium.validation import FloatArray
 
 _Indices = np.ndarray[Any, np.dtype[np.intp]]
 
 #: What is said, with the family's name, where a maximum lies on the boundary.
 BOUNDARY_NOTE = "{}: an estimate on the boundary of its domain was moved inside"
+
+
+#: How far means move towards one another where no points with one shape have them.
+_NEARER = (1e-9, 1e-6, 1e-3)
+
+
+class TiedFit(NamedTuple):
+    """Points (groups, K, dimension), and which groups have exactly the means asked for."""
+
+    natural: FloatArray
+    exact: np.ndarray[Any, np.dtype[np.bool_]]
 
 
 class _Completed(Protocol):
@@ -31,12 +43,25 @@ class StatisticFamily(Protocol):
     def n_features(self) -> int:
         """Columns of an observation."""
 
+    @property
+    def location(self) -> _Indices:
+        """Which entries of the statistic place an observation."""
+
+    @property
+    def shape(self) -> _Indices:
+        """Which entries shape it."""
+
     def _statistic(self, x: FloatArray) -> FloatArray: ...
-    def _log_base_measure(self, x: FloatArray) -> FloatArray: ...
+    def _evaluate(self, natural: FloatArray, x: FloatArray) -> FloatArray: ...
+    def _reference(self, x: FloatArray) -> FloatArray: ...
     def _log_partition(self, natural: FloatArray) -> FloatArray: ...
     def _to_mean(self, natural: FloatArray) -> FloatArray: ...
     def _to_natural(self, mean: FloatArray) -> FloatArray: ...
     def _inside(self, mean: FloatArray) -> FloatArray: ...
+    def _tied_natural(
+        self, weights: FloatArray, mean: FloatArray, start: FloatArray | None = None
+    ) -> FloatArray: ...
+    def _tied_inside(self, weights: FloatArray, mean: FloatArray) -> FloatArray: ...
     def _fisher_information(self, natural: FloatArray) -> FloatArray: ...
     def _complete(self, natural: FloatArray, x: FloatArray, observed: _Indices) -> Any: ...
     def _kernel(self, natural: FloatArray) -> Any: ...
@@ -64,13 +89,12 @@ class StatisticPrepared(Prepared):
         return self._natural
 
     def log_base_measure(self, x: FloatArray) -> FloatArray:
-        """Return the (n,) log base measures."""
-        return self.family._log_base_measure(x)
+        """Return the (n,) log base measures, or what else the family's evaluation leaves out."""
+        return self.family._reference(x)
 
     def evaluate(self, x: FloatArray) -> FloatArray:
-        """Return (n, count) log densities relative to the base measure."""
-        exponent = self.family._statistic(x) @ self._natural.T
-        return np.asarray(exponent - self.family._log_partition(self._natural))
+        """Return (n, count) log densities less :meth:`log_base_measure`."""
+        return self.family._evaluate(self._natural, x)
 
     def accumulate(self, x: FloatArray, weights: FloatArray) -> FloatArray:
         """Return the (count, 1 + dimension) sums."""
@@ -92,6 +116,64 @@ class StatisticPrepared(Prepared):
             natural[heavy] = self._backward(inside, natural[heavy], notes)
         return StatisticPrepared(self.family, natural)
 
+    def maximise_tied(
+        self, sums: FloatArray, n_components: int, notes: set[str]
+    ) -> "StatisticPrepared":
+        """Return the maximum-likelihood points of which each group shares its shape."""
+        if not len(self.family.shape):
+            return self.maximise(sums, notes)
+        natural = self._natural.copy().reshape(-1, n_components, self.family.dimension)
+        weights, mean = self._by_group(sums, n_components)
+        heavy = weights.sum(-1) > 0
+        if heavy.any():
+            weights = weights[heavy] / weights[heavy].sum(-1, keepdims=True)
+            inside = self.family._tied_inside(weights, mean[heavy])
+            fitted = self._tied(weights, inside, natural[heavy])
+            if not (fitted.exact.all() and np.array_equal(inside, mean[heavy])):
+                notes.add(BOUNDARY_NOTE.format(self.family))
+            natural[heavy] = fitted.natural
+        return type(self)(self.family, natural.reshape(self._natural.shape))
+
+    def _by_group(self, sums: FloatArray, n_components: int) -> tuple[FloatArray, FloatArray]:
+        """Weights (groups, K) and average statistics (groups, K, dimension)."""
+        mean = self.mean(sums)
+        return sums[:, 0].reshape(-1, n_components), mean.reshape(-1, n_components, mean.shape[-1])
+
+    def _tied(self, weights: FloatArray, mean: FloatArray, start: FloatArray) -> "TiedFit":
+        """Points with one shape a group; where there are none, with means nearer one another."""
+        family = self.family
+        with np.errstate(all="ignore"):
+            natural = family._tied_natural(weights, mean, start)
+            exact: Any = np.isfinite(natural).all((-1, -2))
+            known = exact.copy()
+            for share in _NEARER:
+                lacking = np.flatnonzero(~known)
+                if not len(lacking):
+                    break
+                centre = family._inside(average(weights[lacking], mean[lacking]))[:, None]
+                nearer = (1 - share) * mean[lacking] + share * centre
+                natural[lacking] = family._tied_natural(weights[lacking], nearer, start[lacking])
+                known = np.isfinite(natural).all((-1, -2))
+        return TiedFit(np.where(known[:, None, None], natural, start), exact)
+
+    def residual_tied(self, sums: FloatArray, n_components: int) -> float:
+        """As :meth:`residual` where groups share their shapes: of these, the groups' averages."""
+        total = sums[:, 0].sum()
+        if total <= 0 or not len(self.family.shape):
+            return self.residual(sums)
+        weights, mean = self._by_group(sums, n_components)
+        heavy = weights.sum(-1, keepdims=True)
+        expected = self.family._to_mean(self._natural).reshape(mean.shape)
+        spread = self._spread().reshape(mean.shape)
+        gap = np.abs(mean - expected) / spread * np.sqrt(weights / total)[..., None]
+        worst = gap[..., self.family.location].max(initial=0.0)
+        shares = weights / np.where(heavy > 0, heavy, 1.0)
+        shape = self.family.shape
+        pooled = average(shares, (mean - expected)[..., shape])
+        deviation = np.sqrt(average(shares, spread[..., shape] ** 2))
+        gap = np.abs(pooled) / np.where(deviation > 0, deviation, 1.0) * np.sqrt(heavy / total)
+        return float(max(worst, gap.max(initial=0.0)))
+
     def _backward(self, mean: FloatArray, start: FloatArray, notes: set[str]) -> FloatArray:
         return self.family._to_natural(mean)
 
@@ -104,17 +186,24 @@ class StatisticPrepared(Prepared):
             self.family._to_mean(self._natural),
         )
 
+    def sums_of(self, weights: FloatArray, totals: FloatArray) -> FloatArray:
+        """Return the sums of totals (count, dimension) of the statistic."""
+        return np.column_stack([weights, totals])
+
     def residual(self, sums: FloatArray) -> float:
         """Return the largest standardised difference of average and model expectation."""
         total = sums[:, 0].sum()
         if total <= 0:
             return 0.0
-        expected = self.family._to_mean(self._natural)
-        fisher = self.family._fisher_information(self._natural)
-        spread = np.sqrt(np.maximum(np.diagonal(fisher, axis1=-2, axis2=-1), 0.0))
-        floor = np.sqrt(np.finfo(float).eps) * np.maximum(np.abs(expected), 1e-300)
-        gap = np.abs(self.mean(sums) - expected) / np.maximum(spread, floor)
+        gap = np.abs(self.mean(sums) - self.family._to_mean(self._natural)) / self._spread()
         return float((gap * np.sqrt(sums[:, :1] / total)).max(initial=0.0))
+
+    def _spread(self) -> FloatArray:
+        """Standard deviations (count, dimension) of the statistic, above their rounding."""
+        fisher = self.family._fisher_information(self._natural)
+        deviations = np.sqrt(np.maximum(np.diagonal(fisher, axis1=-2, axis2=-1), 0.0))
+        size = np.maximum(np.abs(self.family._to_mean(self._natural)), 1e-300)
+        return np.asarray(np.maximum(deviations, np.sqrt(np.finfo(float).eps) * size))
 
     @property
     def coordinates(self) -> FloatArray:

@@ -38,6 +38,11 @@ class TrialsFamily(IndependentFamily):
         """Columns of an observation: n."""
         return self.n
 
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """Each column takes the values 0 to the number of trials."""
+        return (self._trials + 1,) * self.n
+
     def _statistic(self, x: FloatArray) -> FloatArray:
         return x
 

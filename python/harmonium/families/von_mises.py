@@ -12,6 +12,11 @@ from harmonium.numerics.bessel import (
     inverse_bessel_ratio,
     log_bessel_zero,
 )
+from harmonium.numerics.bessel_of_order import (
+    bessel_ratio_of_order,
+    log_hypergeometric_less_argument,
+)
+from harmonium.numerics.sphere_draws import draw_one_less_cosine
 from harmonium.validation import FloatArray, as_count, as_floats, check_angles, check_finite
 
 
@@ -91,6 +96,13 @@ class VonMises(IndependentFamily):
         factor = np.where(length > 0, concentration / safe, 2.0)
         return np.concatenate([factor * cosine, factor * sine], -1)
 
+    def _entropy(self, natural: FloatArray) -> FloatArray:
+        # psi - k A, where both are large: psi - k and k (1 - A) are not
+        k = self._polar(natural)[0]
+        spare = k * bessel_ratio_of_order(0.0, k).one_less
+        each = log_hypergeometric_less_argument(0.0, k) + spare + np.log(2 * np.pi)
+        return np.asarray(each.sum(-1))
+
     def _fisher_information(self, natural: FloatArray) -> FloatArray:
         k, cosine, sine = self._polar(natural)
         safe = np.where(k > 0, k, 1.0)
@@ -107,8 +119,15 @@ class VonMises(IndependentFamily):
     def _sample(self, natural: FloatArray, rng: np.random.Generator) -> FloatArray:
         concentration, cosine, sine = self._polar(natural)
         mean = np.arctan2(sine, cosine)
-        # numpy turns to a wrapped normal above 1e6, where the two agree to double precision
-        return _wrapped(rng.vonmises(mean, concentration))
+        # beyond these numpy turns to approximations: a uniform and a wrapped normal law
+        plain = (concentration >= 1e-5) & (concentration <= 1e6)
+        draws = rng.vonmises(mean, np.where(plain, concentration, 1.0))
+        other = np.flatnonzero(~plain)
+        if len(other):
+            gap = draw_one_less_cosine(concentration.ravel()[other], 1, rng)
+            away = 2 * np.arcsin(np.sqrt(0.5 * gap)) * np.where(rng.random(len(gap)) < 0.5, -1, 1)
+            draws.ravel()[other] = mean.ravel()[other] + away
+        return _wrapped(draws)
 
     def _outside(self, natural: FloatArray) -> tuple[Any, str] | None:
         mask = (self._polar(natural)[0] > self.MAX_CONCENTRATION * (1 + 1e-12)).any(-1)

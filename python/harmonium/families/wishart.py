@@ -185,18 +185,43 @@ class Wishart(ExponentialFamily):
         rule = "the mean log determinant must not be so low: degrees of freedom would be n - 1"
         return (mask, rule) if np.any(mask) else None
 
-    def _inside(self, mean: FloatArray) -> FloatArray:
+    def _definite(self, mean: FloatArray) -> FloatArray:
+        """Means whose matrices are moved off the singular ones."""
         flat = mean.reshape(-1, self.dimension)
         floor = np.array(np.finfo(float).tiny)
         floored = floor_covariances(unpack_lower(flat[:, :-1], self.n), floor)
         inside = flat.copy()
         if floored.moved:
             inside[:, :-1] = pack_lower(floored.covariance)
-        # the mean log determinant, held below that of the mean, but not too far
-        spare = self._spare(inside)
-        least, most = self._spare_at(self.MAX_ESTIMATE), self._spare_at(least_argument(self.n))
-        inside[:, -1] += spare - np.clip(spare, least, most)
         return inside.reshape(mean.shape)
+
+    def _held(self, spare: FloatArray) -> FloatArray:
+        """What the mean log determinant may lie below that of the mean: some, but not too far."""
+        least, most = self._spare_at(self.MAX_ESTIMATE), self._spare_at(least_argument(self.n))
+        return np.clip(spare, least, most)
+
+    def _inside(self, mean: FloatArray) -> FloatArray:
+        inside = self._definite(mean)
+        spare = self._spare(inside)
+        inside[..., -1] += spare - self._held(spare)
+        return inside
+
+    def _tied_natural(
+        self, weights: FloatArray, mean: FloatArray, start: FloatArray | None = None
+    ) -> FloatArray:
+        spare = (weights * self._spare(mean)).sum(-1)
+        known = spare >= 0.5 * self._spare_at(self.MAX_HALF)
+        half = inverse_log_less_multivariate_digamma(np.where(known, spare, 1.0), self.n)
+        half = np.where(known, np.minimum(half, self.MAX_HALF), np.nan)[..., None, None]
+        inverse_mean = inverse(unpack_lower(mean[..., :-1], self.n))
+        triangle = pack_lower(-half[..., None] * inverse_mean, 2.0)
+        return np.concatenate([triangle, np.broadcast_to(half, (*triangle.shape[:-1], 1))], -1)
+
+    def _tied_inside(self, weights: FloatArray, mean: FloatArray) -> FloatArray:
+        inside = self._definite(mean)
+        spare = (weights * self._spare(inside)).sum(-1, keepdims=True)
+        inside[..., -1] += spare - self._held(spare)
+        return inside
 
     def _check_support(self, x: FloatArray, name: str) -> None:
         check_triangles(x, self.n, name)

@@ -17,7 +17,7 @@ from harmonium.families import ExponentialFamily, Product
 from harmonium.harmonium import Harmonium
 from harmonium.io.layout import library_version
 from harmonium.io.trees import check_nodes, flatten, value_of
-from harmonium.rules import ConjugationRule
+from harmonium.rules import AnyPair, ConjugationRule
 
 _EXPORTED = [getattr(package, name) for package in (families, rules) for name in package.__all__]
 #: What a model file may hold, by name: nothing else is ever built from one.
@@ -97,7 +97,7 @@ def unknown(what: str, name: str, writer: str) -> str:
 
 
 def _build(kind: type[Any], values: dict[str, Any], called: str) -> Any:
-    if kind is Harmonium and not isinstance(values["rule"], ConjugationRule):
+    if kind is Harmonium and not isinstance(values.get("rule", AnyPair()), ConjugationRule):
         raise ModelFileError(f"contradicts itself: {called} has a rule that is none")
     try:
         return _CONSTRUCTORS.get(kind, kind)(**values)

@@ -29,6 +29,7 @@ from harmonium.rules.linear import LinearRule
 from harmonium.rules.linear_stack import LinearPrepared
 from harmonium.rules.mixture import MixtureRule
 from harmonium.rules.mixture_stack import MixturePrepared
+from harmonium.rules.pair_stack import PairPrepared
 from harmonium.validation import FloatArray
 
 Arrays = Mapping[str, FloatArray]
@@ -126,6 +127,12 @@ def _linear(family: Harmonium, arrays: Arrays, parts: Parts) -> LinearPrepared:
     return LinearPrepared(observable, family.latent, loadings, parts["noise"], parts["prior"])
 
 
+def _pair(family: Harmonium, arrays: Arrays, parts: Parts) -> PairPrepared:
+    del parts
+    parameters.check_shape("natural", arrays["natural"], (None, family.dimension))
+    return PairPrepared(family, family.check_natural(arrays["natural"], "natural"))
+
+
 def _check_count(name: str, part: Prepared, count: int) -> None:
     if part.count != count:
         raise ValueError(f"{name}: {part.count} of them, expected {count}")
@@ -147,6 +154,10 @@ def _is_linear(family: Any) -> Families | None:
     return None
 
 
+def _is_pair(family: Any) -> Families | None:
+    return {} if isinstance(family, Harmonium) and not family.rule.conjugates else None
+
+
 CODECS: dict[str, Codec] = {
     codec.kind.__name__: codec
     for codec in (
@@ -164,6 +175,7 @@ CODECS: dict[str, Codec] = {
         Codec(
             MixturePrepared, (Harmonium,), ("log_weights",), ("components",), _is_mixture, _mixture
         ),
+        Codec(PairPrepared, (Harmonium,), ("natural",), (), _is_pair, _pair),
         Codec(LinearPrepared, (Harmonium,), ("loadings",), ("noise", "prior"), _is_linear, _linear),
     )
 }

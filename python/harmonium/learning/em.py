@@ -3,11 +3,13 @@
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from harmonium.expectation import Learned, Prepared, Source, expectation
 from harmonium.expectation.passes import Totals
+from harmonium.learning.acceleration import accelerated
 from harmonium.learning.factor_analysis import (
     CompletedMoments,
     boundary_notes,
@@ -15,6 +17,7 @@ from harmonium.learning.factor_analysis import (
     residual,
 )
 from harmonium.learning.floating_point import steady
+from harmonium.learning.standardisation import Standardisation
 from harmonium.validation import FloatArray
 
 #: What is added to the (1, size) sums of a pass before they are met: a regularisation asked for.
@@ -25,22 +28,45 @@ Adjust = Callable[[FloatArray], FloatArray]
 class Step:
     """A point on the way: its log-likelihood a row (nats), and how far it is from stationary.
 
-    ``residual`` is the largest standardised difference between average and model expectation.
+    ``residual`` is the largest standardised difference between average and model expectation, of
+    what is free to move; ``penalty`` what parameters cost, in nats a row. The point is in
+    standardised coordinates, which ``standardisation`` tells once a fit has passed it on.
     """
 
-    prepared: Learned
+    #: A Prepared, or what else is learned by the same loop: a Markov chain.
+    prepared: Any
     log_likelihood: float
     residual: float
     iteration: int
     notes: frozenset[str]
     sums: FloatArray
+    penalty: float = 0.0
+    #: Whether the next point comes from these sums in closed form, which may be moved inside.
+    in_closed_form: bool = True
+    standardisation: Standardisation | None = None
+
+    @property
+    def objective(self) -> float:
+        """What learning raises: the log-likelihood less the penalty, in nats a row."""
+        return self.log_likelihood - self.penalty
 
     @steady
     def all_notes(self) -> frozenset[str]:
         """What was, and from here would be, moved inside its domain."""
+        if not self.in_closed_form:
+            return self.notes
         notes = set(self.notes) | boundary_notes(self.prepared)
         self.prepared.maximise(self.sums, notes)
         return frozenset(notes)
+
+    @property
+    def in_units(self) -> Any:
+        """The point in the data's own units."""
+        standard = self.standardisation
+        if standard is None or standard.is_identity:
+            return self.prepared
+        assert isinstance(self.prepared, Prepared)
+        return self.prepared.affine(standard.shift, standard.scale)
 
 
 def em(
@@ -55,13 +81,16 @@ def em(
     ``adjust`` maps the (1, size) sums of each pass to those that are met instead. Data that a model
     needs only in summary (a linear Gaussian model with a normal latent: two moments) are read once;
     where they have missing values, the moments of the completed rows take their place, and the
-    M-step is direct. Otherwise, with ``accelerate``, every two iterations are followed by a step
-    along their trend (SQUAREM: Varadhan and Roland, 2008), kept only where the likelihood is at
-    least that of the second iteration.
+    M-step is direct. Otherwise, with ``accelerate``, iterations are mixed with those before them
+    (:mod:`harmonium.learning.acceleration`) wherever that raises the likelihood.
     """
-    work = _Work(source, prepared, adjust)
+    yield from climb(Work(source, prepared, adjust), prepared, accelerate=accelerate)
+
+
+def climb(work: "Work", prepared: Learned, *, accelerate: bool = False) -> Iterator[Step]:
+    """Yield the starting point, then the point after each iteration, whatever an iteration is."""
     if accelerate and not work.is_direct:
-        yield from _accelerated(work, prepared)
+        yield from accelerated(work, prepared)
         return
     notes: frozenset[str] = frozenset()
     for iteration in itertools.count():
@@ -70,16 +99,29 @@ def em(
         prepared, notes = work.move(step)
 
 
-class _Work:
-    """One model's expectation and maximisation steps over one source."""
+class Work:
+    """One model's expectation and maximisation steps over one source.
+
+    ``direct`` lets factors of rows with missing values be fitted to completed moments at once.
+    """
 
     @steady
-    def __init__(self, source: Source, prepared: Learned, adjust: Adjust | None) -> None:
+    def __init__(
+        self,
+        source: Source,
+        prepared: Learned,
+        adjust: Adjust | None = None,
+        *,
+        direct: bool = True,
+    ) -> None:
         self._source = source
+        #: Total weight of the rows, once they have been looked at.
+        self.weight = 0.0
         self._summary = prepared.summarise(source)
         self._adjust = adjust
         self._completed: CompletedMoments | None = None
-        if self._summary is None and adjust is None and is_factor_analysis(prepared):
+        plain = direct and adjust is None
+        if self._summary is None and plain and is_factor_analysis(prepared):
             self._summary = self._completed = CompletedMoments(source)
 
     @property
@@ -87,28 +129,33 @@ class _Work:
         """Whether the M-step leaves no trend to follow."""
         return self._completed is not None
 
+    def totals(self, prepared: Learned) -> Totals:
+        """Return what one pass over the rows, or their summary, says of a point."""
+        if self._summary is not None:
+            totals: Totals = self._summary.expectation(prepared)
+            return totals
+        assert isinstance(prepared, Prepared)
+        return expectation(prepared, self._source)
+
     @steady
     def look(self, prepared: Learned, iteration: int, notes: frozenset[str]) -> Step:
         """The E-step: the point with its likelihood, residual and sums."""
         return self._look(prepared, iteration, notes)
 
-    def _look(self, prepared: Learned, iteration: int, notes: frozenset[str]) -> Step:
-        if self._summary is not None:
-            totals: Totals = self._summary.expectation(prepared)
-        else:
-            assert isinstance(prepared, Prepared)
-            totals = expectation(prepared, self._source)
+    def _look(self, prepared: Any, iteration: int, notes: frozenset[str]) -> Step:
+        totals = self.totals(prepared)
         if totals.weight <= 0:
             raise ValueError("x: no rows with positive weight")
+        self.weight = totals.weight
         mean = totals.log_likelihood / totals.weight
         sums = totals.sums if self._adjust is None else self._adjust(totals.sums)
         return Step(prepared, mean, self._residual(prepared, sums), iteration, notes, sums)
 
-    def _residual(self, prepared: Learned, sums: FloatArray) -> float:
+    def _residual(self, prepared: Any, sums: FloatArray) -> float:
         summary = self._summary if self._completed is None else self._completed.summary
         if self._adjust is None and summary is not None and is_factor_analysis(prepared):
             return residual(prepared, summary)
-        return prepared.residual(sums)
+        return float(prepared.residual(sums))
 
     # a step too far may overflow, which is one more reason not to take it
     @np.errstate(all="ignore")
@@ -117,10 +164,22 @@ class _Work:
         if not np.isfinite(coordinates).all():
             return None
         try:
-            moved = self._look(step.prepared.at(coordinates), step.iteration + 1, step.notes)
+            moved = self._look(self.at(step, coordinates), step.iteration + 1, step.notes)
         except (ValueError, np.linalg.LinAlgError):
             return None
-        return moved if moved.log_likelihood >= step.log_likelihood else None
+        return moved if moved.objective >= step.objective else None
+
+    def coordinates_of(self, prepared: Any) -> FloatArray:
+        """Return the coordinates in which trends are followed."""
+        return np.asarray(prepared.coordinates)
+
+    def point(self, step: Step) -> Any:
+        """Return the point of a step."""
+        return step.prepared
+
+    def at(self, step: Step, coordinates: FloatArray) -> Any:
+        """Return the point at other coordinates; ValueError where there is none."""
+        return step.prepared.at(coordinates)
 
     @steady
     def move(self, step: Step) -> tuple[Learned, frozenset[str]]:
@@ -132,43 +191,3 @@ class _Work:
             assert isinstance(moved, Prepared)
             moved = self._completed.maximise(step.prepared, moved)
         return moved, frozenset(notes)
-
-
-def _accelerated(work: _Work, prepared: Learned) -> Iterator[Step]:
-    """Squared iterative methods, scheme S3, with the steplength bounded by what has succeeded."""
-    longest = 4.0
-    step = work.look(prepared, 0, frozenset())
-    yield step
-    while True:
-        trail = [_coordinates(step)]
-        for _ in range(2):
-            prepared, notes = work.move(step)
-            step = work.look(prepared, step.iteration + 1, notes)
-            yield step
-            trail.append(_coordinates(step))
-        length, ahead = _ahead(trail, longest)
-        if length <= 1.0:
-            continue
-        jumped = work.jump(step, ahead)
-        if jumped is None:
-            longest = max(longest / 2, 2.0)
-            continue
-        if length == longest:
-            longest *= 4.0
-        step = jumped
-        yield step
-
-
-@steady
-def _coordinates(step: Step) -> FloatArray:
-    return step.prepared.coordinates
-
-
-@steady
-def _ahead(trail: list[FloatArray], longest: float) -> tuple[float, FloatArray]:
-    """How far along the trend of three points to step, and where that leads."""
-    first, second = trail[1] - trail[0], trail[2] - 2 * trail[1] + trail[0]
-    bend = float(np.linalg.norm(second))
-    length = float(np.linalg.norm(first)) / bend if bend > 0 else 1.0
-    length = min(max(length, 1.0), longest)
-    return length, trail[0] + 2 * length * first + length**2 * second

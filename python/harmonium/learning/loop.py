@@ -13,6 +13,8 @@ from harmonium.learning.floating_point import steady
 from harmonium.learning.standardisation import Standardisation
 from harmonium.validation import FloatArray, warn_caller
 
+#: What a fit says that its callback ended.
+STOPPED = "stopped by the callback"
 #: After so many iterations without a gain above rounding a fit stops.
 _STALLED = 25
 
@@ -34,13 +36,15 @@ def iterate(
     max_iter: int,
     tol: float,
     rising: bool = True,
+    stalls: bool = True,
     callback: Callable[[Step], object] | None = None,
 ) -> End:
     """Follow the steps of a learning method until the residual is at most ``tol``.
 
     ``log_scale`` is what a row's log density lacks in the data's units. Where the method promises
     a ``rising`` likelihood the fit also ends when there has been no gain for 25 iterations;
-    otherwise, with sums adjusted, when the likelihood has not moved.
+    otherwise, with sums adjusted, when the likelihood has not moved; never where ``stalls`` is
+    false, as of a method that is not exact. A callback that returns True ends it.
     """
     history: list[float] = []
     previous = lowest = np.inf
@@ -48,16 +52,18 @@ def iterate(
     message = ""
     for step in steps:
         history.append(log_scale - step.log_likelihood)
-        if callback is not None:
-            callback(step)
+        if callback is not None and callback(step) is True:
+            message = STOPPED
+            break
         if step.residual <= tol:
             message = "converged"
             break
-        gain = lowest - history[-1] if rising else abs(previous - history[-1])
+        value = -step.objective
+        gain = lowest - value if rising else abs(previous - value)
         resolution = 4 * np.finfo(float).eps * max(1.0, abs(step.log_likelihood))
         level = level + 1 if gain <= resolution else 0
-        previous, lowest = history[-1], min(lowest, history[-1])
-        if level >= _STALLED:
+        previous, lowest = value, min(lowest, value)
+        if level >= _STALLED and stalls:
             message = f"the likelihood has not risen above rounding for {_STALLED} iterations"
             break
         if step.iteration >= max_iter:
@@ -100,11 +106,14 @@ class Fitted(Protocol):
         """What was moved inside its domain."""
 
 
-def give_warnings(fitted: Fitted, tol: float) -> None:
-    """Warn, once each, of a fit that did not converge and of estimates moved off a boundary."""
+def give_warnings(fitted: Fitted, tol: float, *, honest: bool = True) -> None:
+    """Warn, once each, of a fit that did not converge and of estimates moved off a boundary.
+
+    ``honest`` is whether the fit was to converge: exact, and not stopped by its caller.
+    """
     for note in sorted(fitted.notes):
         warn_caller(note, BoundaryWarning)
-    if not fitted.converged:
+    if honest and not fitted.converged:
         warn_caller(
             f"{fitted.message}; the largest difference of average and model expectation is "
             f"{fitted.residual:.2g}, tol is {tol:g}: raise max_iter or tol",

@@ -2,8 +2,6 @@
 
 from functools import singledispatch
 
-import numpy as np
-
 from harmonium.expectation.prepared import Prepared
 from harmonium.families.normal_stack import NormalPrepared
 from harmonium.families.product_stack import ProductPrepared
@@ -46,10 +44,3 @@ def _(prepared: LinearPrepared, scale: FloatArray) -> Prepared:
     return LinearPrepared(
         prepared.observable, prepared.latent_family, prepared.loadings, noise, prepared.prior
     )
-
-
-@with_data_scale.register
-def _(prepared: ProductPrepared, scale: FloatArray) -> Prepared:
-    ends = np.cumsum([part.n_observed for part in prepared.parts])[:-1]
-    parts = zip(prepared.parts, np.split(scale, ends), strict=True)
-    return ProductPrepared([with_data_scale(part, own) for part, own in parts])

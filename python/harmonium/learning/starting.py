@@ -8,9 +8,10 @@ from typing import Any, Literal, cast, get_args
 
 import numpy as np
 
-from harmonium.expectation.prepared import Prepared
+from harmonium.expectation import ArraySource, Prepared, expectation
 from harmonium.families.base import ExponentialFamily
 from harmonium.families.boltzmann import Boltzmann
+from harmonium.families.categorical import Categorical
 from harmonium.families.normal import Normal
 from harmonium.families.normal_stack import NormalPrepared
 from harmonium.families.product import Product
@@ -19,15 +20,21 @@ from harmonium.harmonium import Harmonium
 from harmonium.learning.factors import Factors, maximum_likelihood_factors, principal_factors
 from harmonium.learning.floating_point import steady
 from harmonium.learning.kmeans import kmeans, seeds, squared_distances
+from harmonium.learning.separation import separating_factors
 from harmonium.learning.standardisation import Sample, quantiles
+from harmonium.learning.starting_views import is_linear, linear_views
+from harmonium.models import LinearGaussian
 from harmonium.rules.linear import LinearRule
-from harmonium.rules.linear_stack import NOISE_FLOOR, LinearPrepared
+from harmonium.rules.linear_stack import NATURAL_NOISE_FLOOR, NOISE_FLOOR, LinearPrepared
 from harmonium.rules.mixture import MixtureRule
 from harmonium.rules.mixture_stack import MixturePrepared
+from harmonium.rules.views import ViewsRule
 from harmonium.validation import FloatArray
 
 #: Least share of noise where factors only start a fit: EM does not leave a noise of nothing.
 _OPEN = 0.01
+#: Iterations of EM by which starting points are told from each other.
+_TRIAL = 15
 #: Factors whose strength relative to the noise is less are not to be seen in the rows.
 _FAINT = 1e-3
 
@@ -66,12 +73,18 @@ def _start(
     least_noise: float,
 ) -> Prepared:
     """As :func:`start`, with noise variances of at least this share of their columns'."""
-    filled = Sample(_fill(sample), sample.weights)
+    filled = Sample(_fill(family, sample), sample.weights)
     if isinstance(family, Harmonium):
-        if isinstance(family.rule, MixtureRule):
+        rule = family.rule
+        if isinstance(rule, MixtureRule) or (isinstance(rule, ViewsRule) and rule.is_mixture):
             return _start_mixture(family, filled, rng, sharing)
-        if isinstance(family.rule, LinearRule):
+        if isinstance(rule, LinearRule):
             return _start_linear(family, filled, rng, sharing, least_noise)
+        if isinstance(rule, ViewsRule) and is_linear(rule):
+            whole = LinearGaussian(Normal(family.n_observed, "diagonal"), family.latent)
+            least_noise = max(least_noise, NATURAL_NOISE_FLOOR**2)
+            started = _start_linear(whole, filled, rng, sharing, least_noise)
+            return linear_views(family, started)
         raise ValueError(f"initial: no starting point is known for {family!r}; give one")
     return _start_leaf(family, filled)
 
@@ -110,8 +123,8 @@ def _at_random(weights: FloatArray, n: int, rng: np.random.Generator) -> Any:
 def embedding(family: ExponentialFamily, sample: Sample) -> Sample:
     """Return rows (n, p) in which distances mean something for the family.
 
-    The statistics that place an observation, square roots of counts; in units of their spread
-    where the family is not standardised.
+    The statistics that place an observation, square roots of counts; in standard deviations,
+    unless one scale is common to all.
     """
     while isinstance(family, Harmonium):
         family = family.observable
@@ -122,9 +135,11 @@ def embedding(family: ExponentialFamily, sample: Sample) -> Sample:
     points = family._statistic(sample.x)[:, family.location]
     if not points.shape[1]:  # a single category: all rows are alike
         return Sample(np.zeros((len(points), 1)), sample.weights)
-    if all(units.kind == "none" for units in family.standardisation):
-        if points.size and (points >= 0).all() and (points == np.rint(points)).all():
-            points = np.sqrt(points)
+    kinds = {units.kind for units in family.standardisation}
+    if kinds == {"none"} and points.size and (points >= 0).all():
+        points = np.sqrt(points) if (points == np.rint(points)).all() else points
+    if "common" not in kinds:
+        # not the interquartile ranges of the data's units, in which heavy tails are far out
         spread = np.sqrt(_variance(points, sample.weights))
         points = points / np.where(spread > 0, spread, 1.0)
     return Sample(points, sample.weights)
@@ -135,16 +150,30 @@ def _variance(x: FloatArray, weights: FloatArray) -> FloatArray:
     return np.asarray(np.average((x - centre) ** 2, axis=0, weights=weights))
 
 
-def _fill(sample: Sample) -> FloatArray:
-    """Missing values at the median of those observed in their column: a value that occurs."""
+def _fill(family: ExponentialFamily, sample: Sample) -> FloatArray:
+    """Missing values at what occurs: the median of those observed in their column.
+
+    Where the columns of a row go together, the row observed that is nearest to all medians.
+    """
     missing = np.isnan(sample.x)
     if not missing.any():
         return sample.x
+    while isinstance(family, Harmonium):
+        family = family.observable
+    if isinstance(family, Product):
+        parts = zip(family.parts, family.split_columns(sample.x), strict=True)
+        return np.concatenate([_fill(part, Sample(x, sample.weights)) for part, x in parts], -1)
     out = sample.x.copy()
+    medians = np.zeros(out.shape[1])
     for f in np.flatnonzero(missing.any(0)):
         seen = ~missing[:, f]
-        median = quantiles(out[seen, f], sample.weights[seen], (0.5,))[0] if seen.any() else 0.0
-        out[missing[:, f], f] = median
+        if seen.any():
+            medians[f] = quantiles(out[seen, f], sample.weights[seen], (0.5,))[0]
+        out[missing[:, f], f] = medians[f]
+    known = np.flatnonzero(~missing.any(-1))
+    if not family.has_marginals and len(known):
+        nearest = known[((out[known] - medians) ** 2).sum(-1).argmin()]
+        out[missing.any(-1)] = out[nearest]
     return out
 
 
@@ -156,26 +185,21 @@ def _start_leaf(family: ExponentialFamily, sample: Sample) -> Prepared:
 def _start_mixture(
     family: Harmonium, sample: Sample, rng: np.random.Generator, sharing: Sharing
 ) -> MixturePrepared:
-    rule: Any = family.rule
-    observable = family.observable
+    observable, rows = family.observable, family._rows
     k = family.latent.dimension + 1
     shares = share_rows(embedding(observable, sample), k, rng, sharing)
     if isinstance(observable, Harmonium):
         components = _start_deep_components(observable, sample, shares, rng, sharing)
     else:
-        components = _start_components(observable, sample, shares)
-    rows = rule._rows(observable)
-    if len(rows) < observable.dimension:
-        assert isinstance(components, NormalPrepared)
-        sums = components.accumulate(sample.x, shares * sample.weights[:, None])
-        components = components.maximise_tied(sums, set())
+        tied = len(rows) < observable.dimension
+        components = _start_components(observable, sample, shares, tied)
     mass = sample.weights @ shares
     weights = mass / mass.sum() * 0.99 + 0.01 / k
     return MixturePrepared(observable, np.log(weights)[None], components, rows)
 
 
 def _start_components(
-    observable: ExponentialFamily, sample: Sample, shares: FloatArray
+    observable: ExponentialFamily, sample: Sample, shares: FloatArray, tied: bool
 ) -> Prepared:
     """Components at the law of their rows, blended with that of all rows by a few rows' weight.
 
@@ -188,15 +212,17 @@ def _start_components(
     relative = sample.weights / sample.weights.max()
     rows = relative.sum() ** 2 / (relative**2).sum()
     share = min((1.0 + observable.n_features) / rows, 0.1)
-    return _blended(stack, sample.x, shares * sample.weights[:, None], share)
+    return _blended(stack, sample.x, shares * sample.weights[:, None], share, tied)
 
 
-def _blended(stack: Prepared, x: FloatArray, weights: FloatArray, share: float) -> Prepared:
-    """The members fitted to their rows and to this share of everyone's."""
+def _blended(
+    stack: Prepared, x: FloatArray, weights: FloatArray, share: float, tied: bool
+) -> Prepared:
+    """The members fitted to their rows and to this share of everyone's, with one shape if tied."""
     if isinstance(stack, ProductPrepared):
         ends = np.cumsum([part.n_observed for part in stack.parts])[:-1]
         columns = zip(stack.parts, np.split(x, ends, axis=1), strict=True)
-        return ProductPrepared([_blended(part, own, weights, share) for part, own in columns])
+        return ProductPrepared([_blended(part, own, weights, share, tied) for part, own in columns])
     sums = stack.accumulate(x, weights)
     if isinstance(stack, NormalPrepared):
         stack = stack.maximise(sums, set())
@@ -205,7 +231,10 @@ def _blended(stack: Prepared, x: FloatArray, weights: FloatArray, share: float) 
     else:
         every = np.broadcast_to(weights.sum(-1, keepdims=True), weights.shape)
         everything = stack.accumulate(x, every)
-    return stack.maximise(sums + share * everything, set())
+    blended = sums + share * everything
+    return (
+        stack.maximise_tied(blended, stack.count, set()) if tied else stack.maximise(blended, set())
+    )
 
 
 def _start_deep_components(
@@ -269,35 +298,72 @@ def _start_linear(
     observable = family.observable
     assert isinstance(observable, Normal)
     centre = np.average(sample.x, axis=0, weights=sample.weights)
+    deviation = sample.x - centre
     # rows whose plain products are the weighted ones
     share = np.sqrt(sample.weights * (len(sample.x) / sample.weights.sum()))
-    deviation = sample.x - centre
     weighted = deviation * share[:, None]
     variances = (weighted**2).mean(0)
     # a column that does not vary is in units of its own
     scale = np.where(variances > 0, np.sqrt(variances), 1.0)
-    floor = (NOISE_FLOOR * scale) ** 2
     width = family.latent.leading.n_features
-    offset = np.zeros(observable.n)
-    prior: Prepared
     if isinstance(family.latent.leading, Boltzmann):
         loadings, offset, prior = _random_directions(family.latent, scale, sample, rng)
-        least_noise = _OPEN
-    else:
-        diagonal = observable.covariance == "diagonal"
-        factors = (maximum_likelihood_factors if diagonal else principal_factors)(weighted, width)
-        loadings, variances = factors.loadings, factors.noise
-        if isinstance(family.latent, Normal):
-            prior = _standard_normal(family.latent)
-        else:
-            least_noise = _OPEN
-            scores = _scores(deviation, Factors(loadings, np.maximum(variances, floor)), rng)
-            rows = Sample(scores, sample.weights)
-            prior = _start(family.latent, rows, rng, sharing, least_noise)
-    variances = np.maximum(variances, least_noise * scale**2)
+        factors = Factors(loadings, variances)
+        return _linear(family, factors, centre + offset, scale, prior, _OPEN)
+    diagonal = observable.covariance == "diagonal"
+    factors = (maximum_likelihood_factors if diagonal else principal_factors)(weighted, width)
+    if isinstance(family.latent, Normal):
+        prior = _standard_normal(family.latent)
+        return _linear(family, factors, centre, scale, prior, least_noise)
+    candidates = [factors]
+    n_clusters = _n_clusters(family.latent)
+    if n_clusters > 1:
+        apart = separating_factors(deviation, sample.weights, width, n_clusters, rng)
+        candidates += [] if apart is None else [apart]
+    floor = (NOISE_FLOOR * scale) ** 2
+    points = []
+    for found in candidates:
+        scores = _scores(deviation, Factors(found.loadings, np.maximum(found.noise, floor)), rng)
+        prior = _start(family.latent, Sample(scores, sample.weights), rng, sharing, _OPEN)
+        points.append(_linear(family, found, centre, scale, prior, _OPEN))
+    return points[0] if len(points) == 1 else _likeliest(points, sample)
+
+
+def _linear(
+    family: Harmonium,
+    factors: Factors,
+    offset: FloatArray,
+    scale: FloatArray,
+    prior: Prepared,
+    least_noise: float,
+) -> LinearPrepared:
+    """A point with these factors, its noise at least a share of the columns' variances."""
+    observable = family.observable
+    assert isinstance(observable, Normal)
+    variances = np.maximum(factors.noise, least_noise * scale**2)
     covariance = observable._shape.of_scale(np.sqrt(variances))
-    noise = NormalPrepared(observable, (centre + offset)[None], covariance[None], scale)
-    return LinearPrepared(observable, family.latent, loadings[None], noise, prior)
+    noise = NormalPrepared(observable, offset[None], covariance[None], scale)
+    return LinearPrepared(observable, family.latent, factors.loadings[None], noise, prior)
+
+
+def _n_clusters(family: ExponentialFamily) -> int:
+    """How many categories lie behind; one where there are none."""
+    while isinstance(family, Harmonium):
+        family = family.latent
+    return family.n_categories if isinstance(family, Categorical) else 1
+
+
+def _likeliest(points: list[LinearPrepared], sample: Sample) -> LinearPrepared:
+    """The point that is most likely after a few iterations of EM, moved by these."""
+    source = ArraySource(sample.x, sample.weights)
+    best, highest = points[0], -np.inf
+    for point in points:
+        for _ in range(_TRIAL):
+            point = point.maximise(expectation(point, source).sums, set())
+        reached = expectation(point, source).log_likelihood
+        if reached > highest:
+            best, highest = point, reached
+    return best
 
 
 def _standard_normal(latent: Normal) -> NormalPrepared:

@@ -14,6 +14,7 @@ from scipy.special import gammaln
 from harmonium.numerics.count_sums import count_moments
 from harmonium.numerics.deviance import poisson_deviance
 from harmonium.numerics.log_factorial import log_factorial_remainder_change
+from harmonium.numerics.remembered import remembered
 from harmonium.validation import FloatArray
 
 #: From this mode on log masses are taken in the curved way.
@@ -22,7 +23,8 @@ _HIGH = 8.0
 _MOST_STEPS = 100
 #: A step changes the shape by this factor at most.
 _FACTOR = 8.0
-#: Shapes are sought up to this.
+#: Shapes are sought from this, at first, and up to this.
+_LEAST_START = 1e-3
 _MOST_SHAPE = 1e18
 _TINY = 1e-300
 #: The least number above zero: averages of log x! may lie below the normal ones.
@@ -89,6 +91,7 @@ def _centred(rate: FloatArray, power: FloatArray) -> _Centred:
     return _Centred(masses, *count_moments(masses, masses.statistics, centre, masses.spread))
 
 
+@remembered
 def com_poisson_moments(rate: FloatArray, power: FloatArray) -> ComPoissonMoments:
     """Return log partitions, means, covariances and entropies of n laws.
 
@@ -119,6 +122,7 @@ def least_log_factorial(mean: FloatArray) -> FloatArray:
     return np.asarray(gammaln(below + 1.0) + (mean - below) * np.log(below + 1.0))
 
 
+@remembered
 def geometric_log_factorial(mean: FloatArray) -> FloatArray:
     """Return the expected log factorial of geometric counts of means (n,): the limit of shape 0."""
     rate = -np.log1p(1.0 / mean)
@@ -126,61 +130,97 @@ def geometric_log_factorial(mean: FloatArray) -> FloatArray:
 
 
 def match_com_poisson(mean: FloatArray, log_factorial: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return the coefficients (rate, power) of n laws with these means of x and of log x!.
+    """Return the coefficients (rate, power) of n laws with these means of x and of log x!."""
+    rate, power = match_tied_com_poisson(
+        np.ones((len(mean), 1)), mean[:, None], log_factorial[:, None]
+    )
+    return rate[:, 0], power
+
+
+def match_tied_com_poisson(
+    weights: FloatArray,
+    mean: FloatArray,
+    log_factorial: FloatArray,
+    start: tuple[FloatArray, FloatArray] | None = None,
+) -> tuple[FloatArray, FloatArray]:
+    """Return rates (n, K) and powers (n,) of n groups of K laws, each group with one power.
+
+    Every law has its mean of x, (n, K), and every group the average of means of log x!, (n, K), by
+    weights (n, K) that add up to one. ``start`` holds rates and powers to start from.
 
     Newton's method for the logarithms of two positive means, that of x and that of log x! above
-    its chord between the two counts next to the mean; along a constant mean, the latter is
+    its chord between the two counts next to the mean; along constant means, the latter is
     nearly a convex function of the shape. Shapes change by a factor of eight at most in a step, and
-    only where the mean is met nearly; the rate for a shape is bracketed by Jensen's inequality.
+    only where the means are met nearly; the rate for a shape is bracketed by Jensen's inequality.
     """
-    target = _Target.of(mean, log_factorial)
-    shape = _first_shape(target)
-    low, high = _rate_bounds(target.mean, shape)
-    rate = np.clip(_first_rate(target.mean, shape), low, high)
-    state = np.stack([rate, shape, low, high, np.zeros_like(shape), np.full_like(shape, np.inf)])
-    found = state[:2].copy()
+    target = _Target.of(weights, mean, log_factorial)
+    if start is None:
+        shape = _first_shape(target)
+        rate = _first_rate(mean, shape[:, None])
+    else:
+        rate, shape = start[0], np.maximum(-start[1], _LEAST_START)
+    low, high = _rate_bounds(mean, shape[:, None])
+    rate = np.clip(rate, low, high)
+    state = _State(rate, low, high, shape, np.zeros_like(shape), np.full_like(shape, np.inf))
+    found = rate.copy(), shape.copy()
     best = np.full(len(mean), np.inf)
     active = np.arange(len(mean))
     for _ in range(_MOST_STEPS):
-        part = _Target(*(field[active] for field in target))
-        here = state[:, active]
-        new, residual = _next(here, part)
+        new, residual = _next(state, target)
         better = residual < best[active]
-        found[:, active[better]] = here[:2, better]
+        for kept, here in zip(found, (state.rate, state.shape), strict=True):
+            kept[active[better]] = here[better]
         # within rounding of the solution steps no longer gain
         done = (residual <= 4e-16) | ((best[active] < 1e-9) & ~(residual < 0.5 * best[active]))
         best[active] = np.minimum(best[active], residual)
-        state[:, active] = new
         active = active[~done]
         if not len(active):
             break
+        state = _State(*(field[~done] for field in new))
+        target = _Target(*(field[~done] for field in target))
     return found[0], -found[1]
 
 
-class _Target(NamedTuple):
-    """Means to be met, the count below, log x! above the chord, its rounding, the chord's slope."""
+class _State(NamedTuple):
+    """Rates (n, K) and bounds of them, shapes (n,) and bounds of them."""
 
+    rate: FloatArray
+    low: FloatArray
+    high: FloatArray
+    shape: FloatArray
+    least: FloatArray
+    most: FloatArray
+
+
+class _Target(NamedTuple):
+    """Weights, means to be met, the counts below and the chords' slopes, (n, K) each.
+
+    The average of log x! above the chords, and its rounding, (n,) each.
+    """
+
+    weights: FloatArray
     mean: FloatArray
     below: FloatArray
+    chord: FloatArray
     excess: FloatArray
     rounding: FloatArray
-    chord: FloatArray
 
     @classmethod
-    def of(cls, mean: FloatArray, log_factorial: FloatArray) -> "_Target":
+    def of(cls, weights: FloatArray, mean: FloatArray, log_factorial: FloatArray) -> "_Target":
         below = np.floor(mean)
-        excess = log_factorial - least_log_factorial(mean)
-        rounding = np.where(mean < 1.0, 0.0, 4e-16 * log_factorial)
-        return cls(mean, below, np.maximum(excess, _LEAST), rounding, np.log(below + 1.0))
+        excess = (weights * (log_factorial - least_log_factorial(mean))).sum(-1)
+        rounding = (weights * np.where(mean < 1.0, 0.0, 4e-16 * log_factorial)).sum(-1)
+        chord = np.log(below + 1.0)
+        return cls(weights, mean, below, chord, np.maximum(excess, _LEAST), rounding)
 
 
 def _first_shape(target: _Target) -> FloatArray:
     """From below: of a normal law's variance where that is wide, else of the chance of two counts."""
-    mean, excess = target.mean, target.excess
+    mean, excess = target.mean, target.excess[:, None]
     # a law less than half a count wide is not normal
     wide = np.minimum(0.5 / np.maximum(excess, _TINY), 4.0 * np.maximum(mean, 1.0))
     rare = 2.0 * np.log2(mean) + np.log2(np.log(2.0)) - np.log2(excess)
-    return np.maximum(np.where(mean < 1.0, rare, wide), 1e-3)
+    return np.asarray(np.maximum(np.where(mean < 1.0, rare, wide), _LEAST_START).min(-1))
 
 
 def _first_rate(mean: FloatArray, shape: FloatArray) -> FloatArray:
@@ -197,44 +237,50 @@ def _rate_bounds(mean: FloatArray, shape: FloatArray) -> tuple[FloatArray, Float
     return np.minimum(one, other) - slack, np.maximum(one, other) + slack
 
 
-def _next(state: FloatArray, target: _Target) -> tuple[FloatArray, FloatArray]:
-    """The next rates and shapes, bounds of both; and how far the two means are off."""
-    rate, shape, low, high, least, most = state
-    law = _centred(rate, -shape)
+def _next(state: _State, target: _Target) -> tuple[_State, FloatArray]:
+    """The next rates and shapes, bounds of both; and how far the means are off, (n,)."""
+    rate, low, high, shape, least, most = state
+    weights = target.weights
+    law = _centred(rate.ravel(), np.repeat(-shape, rate.shape[1]))
     masses = law.masses
-    tilt = masses.log_mode - target.chord
-    average = np.maximum(masses.centre + law.mean[:, 0], _TINY)
+    centre, log_mode = (part.reshape(rate.shape) for part in (masses.centre, masses.log_mode))
+    of_x, of_curved = law.mean.reshape(*rate.shape, 2).transpose(2, 0, 1)
+    covariance = law.covariance.reshape(*rate.shape, 2, 2)
+    tilt = log_mode - target.chord
+    average = np.maximum(centre + of_x, _TINY)
     # log x! less the chord's line is curved + tilt (x - centre) and a constant
-    offset = gammaln(masses.centre + 1.0) - gammaln(target.below + 1.0)
-    offset -= (masses.centre - target.below) * target.chord
-    above = np.maximum(offset + law.mean[:, 1] + tilt * law.mean[:, 0], _LEAST)
-    xx = np.maximum(law.covariance[:, 0, 0], _TINY)
-    xc, cc = law.covariance[:, 0, 1], law.covariance[:, 1, 1]
+    offset = gammaln(centre + 1.0) - gammaln(target.below + 1.0)
+    offset -= (centre - target.below) * target.chord
+    above = (weights * np.maximum(offset + of_curved + tilt * of_x, _LEAST)).sum(-1)
+    above = np.maximum(above, _LEAST)
+    xx = np.maximum(covariance[..., 0, 0], _TINY)
+    xc, cc = covariance[..., 0, 1], covariance[..., 1, 1]
     # what x leaves of the curved statistic does not depend on the tilt
-    left = np.maximum(cc - xc * (xc / xx), _LEAST)
+    left = np.maximum((weights * np.maximum(cc - xc * (xc / xx), _LEAST)).sum(-1), _LEAST)
     along = xc / xx + tilt
     # the logarithm of the means' ratio, from their difference
-    gap = (target.mean - masses.centre) - law.mean[:, 0]
+    gap = (target.mean - centre) - of_x
     off = np.log1p(np.maximum(gap / average, -1.0 + 1e-15)) * average
     log_lift = np.log(target.excess) - np.log(above)
-    step = np.minimum((along * off - log_lift * above) / left, _MOST_SHAPE)
-    near = np.abs(off) <= 0.1 * np.minimum(np.sqrt(xx), xx)
+    pull = (weights * along * off).sum(-1)
+    step = np.minimum((pull - log_lift * above) / left, _MOST_SHAPE)
+    near = (np.abs(off) <= 0.1 * np.minimum(np.sqrt(xx), xx)).all(-1)
     wanted = np.clip(shape + step, shape / _FACTOR, shape * _FACTOR)
-    # along a constant mean, log x! falls as the shape grows
-    doubt = 2.0 * np.abs(along * off)
+    # along constant means, log x! falls as the shape grows
+    doubt = 2.0 * (weights * np.abs(along * off)).sum(-1)
     least = np.where(near & (above - doubt > target.excess), shape, least)
     most = np.where(near & (above + doubt < target.excess), shape, most)
     strayed = (wanted <= least) | (wanted >= most)
     middle = np.sqrt(np.maximum(least, shape / _FACTOR) * np.minimum(most, shape * _FACTOR))
     wanted = np.minimum(np.where(strayed, middle, wanted), _MOST_SHAPE)
     new_shape = np.where(near, wanted, shape)
-    # along a constant mean the rate follows the shape
-    new_rate = rate + off / xx + (along + target.chord) * (new_shape - shape)
+    # along constant means the rates follow the shape
+    new_rate = rate + off / xx + (along + target.chord) * (new_shape - shape)[:, None]
     low, high = np.where(off > 0, rate, low), np.where(off < 0, rate, high)
-    bounds = _rate_bounds(target.mean, new_shape)
-    low, high = np.where(near, bounds[0], low), np.where(near, bounds[1], high)
+    bounds = _rate_bounds(target.mean, new_shape[:, None])
+    low, high = (np.where(near[:, None], *pair) for pair in zip(bounds, (low, high), strict=True))
     outside = ~((new_rate >= low) & (new_rate <= high))
     new_rate = np.where(outside, 0.5 * (low + high), new_rate)
     lift = np.maximum(np.abs(target.excess - above) - target.rounding, 0.0)
-    residual = np.maximum(np.abs(off) / average, lift / target.excess)
-    return np.stack([new_rate, new_shape, low, high, least, most]), residual
+    residual = np.maximum((np.abs(off) / average).max(-1), lift / target.excess)
+    return _State(new_rate, low, high, new_shape, least, most), residual

@@ -34,10 +34,10 @@ def poisson_deviance(x: FloatArray, mean: FloatArray) -> FloatArray:
     for k in range(24, 0, -1):
         tail = (tail + 1.0 / (2 * k + 1)) * square
     positive = np.where(x > 0, x, 1.0)
-    # the ratio to a tiny mean may leave the range of doubles
-    tiny = mean < 1e-250
+    # a ratio may leave the range of doubles
+    far = np.maximum(positive, 1e-100) * 1e-150 > np.minimum(mean, 1e100) * 1e150
     ratio = np.where(
-        tiny, np.log(positive) - np.log(mean), np.log(positive / np.where(tiny, 1.0, mean))
+        far, np.log(positive) - np.log(mean), np.log(positive / np.where(far, positive, mean))
     )
     plain = x * ratio - difference
     return np.where(near, difference * v + 2.0 * x * v * tail, plain)

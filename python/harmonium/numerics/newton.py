@@ -12,8 +12,13 @@ from harmonium.validation import FloatArray
 Oracle = Callable[[FloatArray], tuple[float, FloatArray, FloatArray]]
 #: Value and gradient alone.
 Slope = Callable[[FloatArray], tuple[float, FloatArray]]
+#: The Hessian at a point.
+Hessian = Callable[[FloatArray], FloatArray]
 #: The Hessian at a point (first) times a vector (second).
 Product = Callable[[FloatArray, FloatArray], FloatArray]
+
+#: The largest change of a parameter where only the gradient tells progress.
+_STRIDE = 4.0
 
 
 def match_mean(
@@ -24,24 +29,27 @@ def match_mean(
     tolerance: float = 1e-13,
     max_iter: int = 200,
     largest: float = np.inf,
+    scale: FloatArray | None = None,
 ) -> FloatArray:
     """Return the natural parameter at which the forward mapping equals ``mean``.
 
     Damped Newton on the convex dual ``psi(theta) - mean . theta``, each step halved until it
     decreases (Armijo), the Hessian loaded where it is numerically singular. ``oracle`` gives the
     log-partition function, its gradient and its Hessian. Stops at a gradient below
-    ``tolerance`` relative to the mean's scale, where rounding allows no progress, or once a
-    parameter passes ``largest``: a mean outside the domain sends them to infinity.
+    ``tolerance`` relative to the mean (or to ``scale``, where larger: a mean that is zero by
+    symmetry is never met relatively), where rounding allows no progress, or once a parameter
+    passes ``largest``: a mean outside the domain sends them to infinity.
     """
 
     def step_of(_: FloatArray, point: Any) -> FloatArray:
-        return _newton_step(point[2], point[1])
+        return newton_step(point[2], point[1])
 
     def dual(natural: FloatArray) -> tuple[float, FloatArray, FloatArray]:
         value, gradient, hessian = oracle(natural)
         return value - float(natural @ mean), gradient - mean, hessian
 
-    return _descend(dual, step_of, mean, start, tolerance, max_iter, largest)
+    size = np.abs(mean) if scale is None else np.maximum(np.abs(mean), scale)
+    return _descend(dual, step_of, start, _bound(size, tolerance), max_iter, largest)
 
 
 def match_mean_by_products(
@@ -73,22 +81,40 @@ def match_mean_by_products(
         value, gradient = slope(natural)
         return value - float(natural @ mean), gradient - mean
 
-    return _descend(dual, step_of, mean, start, tolerance, max_iter, largest)
+    return _descend(dual, step_of, start, _bound(mean, tolerance), max_iter, largest)
+
+
+def minimise_convex(
+    slope: Slope, hessian: Hessian, start: FloatArray, bound: FloatArray, *, max_iter: int = 100
+) -> FloatArray:
+    """Return where a convex function is least, by the Newton of :func:`match_mean`.
+
+    ``slope`` gives value and gradient, infinite outside the function's domain, and the Hessian is
+    asked for at accepted points only. Stops once each entry of the gradient is within ``bound``,
+    or where rounding allows no progress.
+    """
+
+    def step_of(at: FloatArray, point: Any) -> FloatArray:
+        return newton_step(hessian(at), point[1])
+
+    return _descend(slope, step_of, start, bound, max_iter, np.inf)
+
+
+def _bound(mean: FloatArray, tolerance: float) -> FloatArray:
+    return np.asarray(np.maximum(tolerance * np.abs(mean), np.finfo(float).tiny))
 
 
 def _descend(
     dual: Callable[[FloatArray], Any],
     step_of: Callable[[FloatArray, Any], FloatArray],
-    mean: FloatArray,
     start: FloatArray,
-    tolerance: float,
+    bound: FloatArray,
     max_iter: int,
     largest: float,
 ) -> FloatArray:
     """Newton's descent of the dual, whatever solves for the steps."""
     natural = np.array(start, dtype=float)
     point = dual(natural)
-    bound = tolerance * np.maximum(np.abs(mean), tolerance)
     for _ in range(max_iter):
         value, gradient = point[:2]
         error = float((np.abs(gradient) / bound).max(initial=0.0))
@@ -105,15 +131,20 @@ def _descend(
             length /= 2 if np.isfinite(new[0]) else 16
         else:
             # the value is level to rounding: the gradient alone tells progress
-            length = 1.0
+            length, least = 1.0, 0.5 * error
             new = dual(natural - step)
-            if not (np.abs(new[1]) / bound).max() <= 0.5 * error:
+            if not (np.abs(new[1]) / bound).max() <= least and np.abs(step).max() > _STRIDE:
+                # the mean of what is rare is nearly an exponential: not met in one stride
+                length, least = _STRIDE / float(np.abs(step).max()), (1.0 - 1e-12) * error
+                new = dual(natural - length * step)
+            if not (np.abs(new[1]) / bound).max() <= least:
                 break
         natural, point = natural - length * step, new
     return natural
 
 
-def _newton_step(hessian: FloatArray, gradient: FloatArray) -> FloatArray:
+def newton_step(hessian: FloatArray, gradient: FloatArray) -> FloatArray:
+    """Return the solution of ``hessian step = gradient``, loaded where the Hessian is singular."""
     # a statistic that does not vary at all must not send the step beyond the largest number
     scale = np.sqrt(np.maximum(np.diagonal(hessian), 1e-200))
     scaled = hessian / np.outer(scale, scale)

@@ -1,6 +1,7 @@
 """Linear Gaussian models: a normal whose location is moved by the latent (Theorem 13)."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,8 +12,10 @@ from harmonium.families.base import ExponentialFamily, Indices
 from harmonium.families.normal import Normal
 from harmonium.families.normal_stack import NormalPrepared
 from harmonium.numerics.symmetric import inverse, outer
-from harmonium.rules.base import Block, Conjugation, ConjugationRule
-from harmonium.rules.linear_stack import LinearPrepared
+from harmonium.rules.base import ConjugationRule
+from harmonium.rules.interaction import Block
+from harmonium.rules.likelihood import Completion, Conjugation, Likelihood, Message
+from harmonium.rules.linear_stack import NATURAL_NOISE_FLOOR, LinearPrepared
 from harmonium.validation import FloatArray, as_floats
 
 
@@ -92,16 +95,30 @@ class LinearRule(ConjugationRule):
         prior: FloatArray,
     ) -> tuple[FloatArray, FloatArray]:
         """Moments of ``offset + loadings z`` under the prior, plus the noise."""
+        one = np.ones(prior.shape[:-1])
+        mean = latent._to_mean(prior)
+        return self.adjoint(observable, latent, theta, interaction, one, mean)
+
+    def adjoint(
+        self,
+        observable: ExponentialFamily,
+        latent: ExponentialFamily,
+        theta: FloatArray,
+        interaction: FloatArray,
+        weight: FloatArray,
+        latent_mean: FloatArray,
+    ) -> tuple[FloatArray, FloatArray]:
+        """Moments of ``offset + loadings z`` and the noise; z of any mass, moments of any sign."""
         assert isinstance(observable, Normal)
         covariance, offset = self._likelihood(observable, theta)
         loadings = covariance @ interaction
-        z, zz = self._moments(latent, latent._to_mean(prior))
+        z, zz = self._moments(latent, latent_mean)
         explained = np.einsum("...ij,...j->...i", loadings, z)
-        x = offset + explained
+        mass = np.asarray(weight)[..., None]
+        x = mass * offset + explained
         cross = outer(offset, z) + loadings @ zz
         second = (
-            covariance
-            + outer(offset, offset)
+            mass[..., None] * (covariance + outer(offset, offset))
             + outer(offset, explained)
             + outer(explained, offset)
             + loadings @ zz @ loadings.swapaxes(-1, -2)
@@ -161,6 +178,28 @@ class LinearRule(ConjugationRule):
         loadings = matrices @ interaction
         noise = NormalPrepared(observable, mean, covariance)
         return LinearPrepared(observable, latent, loadings, noise, behind)
+
+    def likelihood(
+        self,
+        observable: ExponentialFamily,
+        latent: ExponentialFamily,
+        theta: FloatArray,
+        interaction: FloatArray,
+    ) -> Likelihood:
+        """Return one likelihood, of which any columns may be missing."""
+        return _LinearLikelihood(self, observable, latent, theta, interaction)
+
+    def _stack(
+        self,
+        observable: ExponentialFamily,
+        latent: ExponentialFamily,
+        theta: FloatArray,
+        interaction: FloatArray,
+        prior: FloatArray,
+    ) -> Prepared:
+        stack = self.prepare(observable, latent, theta[None], interaction[None], prior[None])
+        stack.noise_floor = NATURAL_NOISE_FLOOR
+        return stack
 
     def posterior_of_partial(
         self,
@@ -226,3 +265,47 @@ class LinearRule(ConjugationRule):
             prior = latent.from_parameters(mean=np.zeros(latent.n), covariance=np.eye(latent.n))
         precision = -2 * observable._full_quadratic(theta)
         return latent.check_natural(prior, "prior"), theta, precision @ loadings
+
+
+class _LinearLikelihood(Likelihood):
+    """A linear Gaussian likelihood of which some columns are observed."""
+
+    @cached_property
+    def _noise(self) -> NormalPrepared:
+        assert isinstance(self.observable, Normal)
+        mean, covariance = self.observable._mean_and_covariance(self.theta[None])
+        return NormalPrepared(self.observable, mean, covariance)
+
+    @cached_property
+    def _loadings(self) -> FloatArray:
+        return np.asarray(self._noise.matrices[0] @ self.interaction)
+
+    def _partial_message(self, x: FloatArray, observed: Indices) -> Message:
+        leading: Any = self.latent.leading
+        loading = self._loadings[observed]
+        pull = loading.T @ inverse(self._noise.matrices[0][np.ix_(observed, observed)])
+        precision = pull @ loading
+        quadratic = np.broadcast_to(-0.25 * (precision + precision.T), (len(x), *precision.shape))
+        shift = leading.pack_quadratic((x - self._noise.means[0, observed]) @ pull.T, quadratic)
+        return Message(shift, self._noise.marginal(observed).evaluate(x)[:, 0])
+
+    def _completion(self, x: FloatArray, observed: Indices, posterior: FloatArray) -> Completion:
+        family: Any = self.observable
+        leading: Any = self.latent.leading
+        means = self.latent._to_mean(posterior)[:, : leading.dimension]
+        z, zz = leading.location_moments(means)
+        missing, regression, left = self._noise.conditional(observed)
+        offset, loadings = self._noise.means[0], self._loadings
+        # what is missing follows z and the observed columns: x_m = base + through z + rest
+        through = loadings[missing] - regression[0] @ loadings[observed]
+        known = x if len(observed) else np.zeros((len(posterior), 0))
+        base = offset[missing] + (known - offset[observed]) @ regression[0].T
+        mean = np.empty((len(posterior), family.n))
+        mean[:, observed] = known
+        mean[:, missing] = base + z @ through.T
+        cross = mean[:, :, None] * z[:, None, :]
+        spread = zz - outer(z, z)
+        cross[:, missing] += through @ spread
+        second = outer(mean, mean)
+        second[:, missing[:, None], missing] += left[0] + through @ spread @ through.T
+        return Completion(family.pack_moments(mean, second), cross)

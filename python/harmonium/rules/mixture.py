@@ -7,11 +7,11 @@ import numpy as np
 
 from harmonium.errors import BoundaryError
 from harmonium.expectation.prepared import Prepared
-from harmonium.families.base import ExponentialFamily, Indices
+from harmonium.families.base import Completed, ExponentialFamily, Indices
 from harmonium.families.categorical import Categorical
-from harmonium.families.normal import Normal
-from harmonium.numerics.symmetric import outer
-from harmonium.rules.base import Block, Conjugation, ConjugationRule
+from harmonium.rules.base import ConjugationRule
+from harmonium.rules.interaction import Block
+from harmonium.rules.likelihood import Completion, Conjugation, Likelihood, Message
 from harmonium.rules.mixture_stack import MixturePrepared
 from harmonium.validation import FloatArray
 
@@ -30,7 +30,8 @@ class MixtureRule(ConjugationRule):
     Parameters
     ----------
     shared : {None, "shape"}
-        With "shape" categories move the location statistics only; the rest is common to all.
+        With "shape" categories move the location statistics only; the rest is common to all
+        (§3.3.4: a linear subspace). Families that have no shape share nothing.
     """
 
     shared: Literal["shape"] | None = None
@@ -41,16 +42,15 @@ class MixtureRule(ConjugationRule):
         return np.arange(observable.dimension)
 
     def check(self, observable: ExponentialFamily, latent: ExponentialFamily) -> None:
-        """The latent must be a Categorical; with shared parts, the observable a Normal."""
+        """The latent must be a Categorical; with a shared shape, the observable no harmonium."""
         if not isinstance(latent, Categorical):
             raise ValueError(f"latent: a mixture's is a Categorical, not {latent!r}")
         if self.shared not in (None, "shape"):
             raise ValueError(f'shared: None or "shape"; got {self.shared!r}')
-        deep = observable.n_observed != observable.n_features
-        if self.shared and (deep or len(observable.shape)) and not isinstance(observable, Normal):
+        if self.shared and observable.n_observed != observable.n_features:
             raise ValueError(
-                f"shared: the M-step with a shared shape has a closed form for normals; "
-                f"{observable!r} has none"
+                f"shared: which statistics of a model with a latent variable of its own place it, "
+                f"and which shape it, is not stated; share the shape inside {observable!r}"
             )
 
     def blocks(self, observable: ExponentialFamily, latent: ExponentialFamily) -> tuple[Block, ...]:
@@ -61,9 +61,7 @@ class MixtureRule(ConjugationRule):
         self, observable: ExponentialFamily, theta: FloatArray, interaction: FloatArray
     ) -> FloatArray:
         """Return the natural parameters of all components, (..., K, dimension)."""
-        others = np.repeat(theta[..., None, :], interaction.shape[-1], -2)
-        others[..., self._rows(observable)] += interaction.swapaxes(-1, -2)
-        return np.concatenate([theta[..., None, :], others], -2)
+        return components_of(theta, interaction, self._rows(observable))
 
     def _from_components(
         self, observable: ExponentialFamily, components: FloatArray
@@ -98,6 +96,22 @@ class MixtureRule(ConjugationRule):
         cross = means[..., 1:, self._rows(observable)].swapaxes(-1, -2)
         return means.sum(-2), cross
 
+    def adjoint(
+        self,
+        observable: ExponentialFamily,
+        latent: ExponentialFamily,
+        theta: FloatArray,
+        interaction: FloatArray,
+        weight: FloatArray,
+        latent_mean: FloatArray,
+    ) -> tuple[FloatArray, FloatArray]:
+        """Component means, each times what its log-partition function counts for."""
+        first = weight - latent_mean.sum(-1)
+        weights = np.concatenate([np.asarray(first)[..., None], latent_mean], -1)[..., None]
+        means = weights * observable._to_mean(self.components(observable, theta, interaction))
+        cross = means[..., 1:, self._rows(observable)].swapaxes(-1, -2)
+        return means.sum(-2), cross
+
     def regress(
         self,
         observable: ExponentialFamily,
@@ -115,26 +129,29 @@ class MixtureRule(ConjugationRule):
         rest = observable_mean[..., None, rows] - parts.sum(-2, keepdims=True)
         means = np.concatenate([rest, parts], -2) / weights[..., None]
         if len(rows) < observable.dimension:
-            means = self._pooled(observable, observable_mean, weights, means)
-        components = observable._to_natural(observable.check_mean(means))
+            full = np.repeat(observable_mean[..., None, :], means.shape[-2], -2)
+            full[..., rows] = means
+            components = self._tied(observable, weights, full)
+        else:
+            components = observable._to_natural(observable.check_mean(means))
         return self._from_components(observable, components)
 
-    def _pooled(
-        self,
-        observable: ExponentialFamily,
-        observable_mean: FloatArray,
-        weights: FloatArray,
-        centres: FloatArray,
+    def _tied(
+        self, observable: ExponentialFamily, weights: FloatArray, means: FloatArray
     ) -> FloatArray:
-        """Means of components that share their covariance: the average one within components."""
-        assert isinstance(observable, Normal)
-        between = outer(centres, centres)
-        total = observable.pack_moments(
-            np.zeros_like(centres[..., 0, :]), np.einsum("...k,...kij->...ij", weights, between)
-        )
-        within = (observable_mean - total)[..., None, observable.n :]
-        second = observable.pack_moments(centres, between)[..., observable.n :] + within
-        return np.concatenate([centres, second], -1)
+        """Components with these location means and, all together, this average shape mean."""
+        try:
+            # outside the domain of means nothing need be a number
+            with np.errstate(all="ignore"):
+                components = observable._tied_natural(weights, means)
+        except np.linalg.LinAlgError:
+            components = np.full_like(means, np.nan)
+        if not np.isfinite(components).all() or observable._outside(components) is not None:
+            raise BoundaryError(
+                "mean: no components that share their shape have it: it lies on the boundary or "
+                "beyond"
+            )
+        return components
 
     def outside(
         self,
@@ -167,6 +184,16 @@ class MixtureRule(ConjugationRule):
         return MixturePrepared(
             observable, latent._log_probabilities(prior), stack, self._rows(observable)
         )
+
+    def likelihood(
+        self,
+        observable: ExponentialFamily,
+        latent: ExponentialFamily,
+        theta: FloatArray,
+        interaction: FloatArray,
+    ) -> Likelihood:
+        """Return the components as one likelihood, with missing values where the family takes them."""
+        return _MixtureLikelihood(self, observable, latent, theta, interaction)
 
     def posterior_of_partial(
         self,
@@ -222,3 +249,30 @@ class MixtureRule(ConjugationRule):
             )
         theta, interaction = self._from_components(observable, components)
         return prior, theta, interaction
+
+
+def components_of(theta: FloatArray, interaction: FloatArray, rows: Indices) -> FloatArray:
+    """Return the natural parameters of all components, (..., K, dimension)."""
+    others = np.repeat(theta[..., None, :], interaction.shape[-1], -2)
+    others[..., rows] += interaction.swapaxes(-1, -2)
+    return np.concatenate([theta[..., None, :], others], -2)
+
+
+class _MixtureLikelihood(Likelihood):
+    """Components: log marginals of what is observed speak, each completes the rest by itself."""
+
+    def _completed(self, x: FloatArray, observed: Indices) -> list[Completed]:
+        components = components_of(self.theta, self.interaction, self.shape.rows)
+        return [self.observable._complete(point, x, observed) for point in components]
+
+    def _partial_message(self, x: FloatArray, observed: Indices) -> Message:
+        logs = np.stack([one.log_marginal for one in self._completed(x, observed)], -1)
+        return Message(logs[:, 1:] - logs[:, :1], logs[:, 0])
+
+    def _completion(self, x: FloatArray, observed: Indices, posterior: FloatArray) -> Completion:
+        rest = np.zeros((len(posterior), 0)) if not len(observed) else x
+        statistics = [one.expected_statistic for one in self._completed(rest, observed)]
+        others = self.latent._to_mean(posterior)
+        shares = np.concatenate([1 - others.sum(-1, keepdims=True), others], -1)
+        joint = shares.T[..., None] * np.stack(statistics)
+        return Completion(joint.sum(0), joint[1:, :, self.shape.rows].transpose(1, 2, 0))

@@ -9,7 +9,6 @@ from harmonium import _kernels
 from harmonium.expectation.passes import patterns
 from harmonium.expectation.prepared import Moments, Prepared, Restricted, Tilted
 from harmonium.families.base import LOG_FLOOR, ExponentialFamily, Indices
-from harmonium.families.normal_stack import NormalPrepared, whitened_gaps
 from harmonium.validation import FloatArray
 
 
@@ -34,6 +33,11 @@ class MixturePrepared(Prepared):
         self.count, self.n_components = log_weights.shape
         self.n_observed = components.n_observed
         self.size = self.n_components * components.size
+
+    @property
+    def is_tied(self) -> bool:
+        """Whether components share the shape of their laws."""
+        return len(self.rows) < self.observable.dimension
 
     @property
     def natural(self) -> FloatArray:
@@ -110,23 +114,11 @@ class MixturePrepared(Prepared):
             log_weights = np.maximum(np.log(heavy / total), LOG_FLOOR)
         log_weights = np.where(total > 0, log_weights, self.log_weights)
         log_weights = log_weights - logsumexp(log_weights, -1, keepdims=True)
-        if len(self.rows) < self.observable.dimension:
-            components = self._maximise_tied(parts, notes)
+        if self.is_tied:
+            components = self.components.maximise_tied(parts, self.n_components, notes)
         else:
             components = self.components.maximise(parts, notes)
         return MixturePrepared(self.observable, log_weights, components, self.rows)
-
-    def _maximise_tied(self, parts: FloatArray, notes: set[str]) -> Prepared:
-        assert isinstance(self.components, NormalPrepared)
-        fitted = []
-        for j in range(self.count):
-            members = np.arange(j * self.n_components, (j + 1) * self.n_components)
-            stack = self.components.take(members)
-            heavy = parts[members, 0].sum() > 0
-            fitted.append(stack.maximise_tied(parts[members], notes) if heavy else stack)
-        means = np.concatenate([f.means for f in fitted])
-        covariances = np.concatenate([f.covariances for f in fitted])
-        return NormalPrepared(self.components.family, means, covariances, self.components.scale)
 
     def mean(self, sums: FloatArray) -> FloatArray:
         """Return the (count, dimension) averages of (s_X, s_Z, s_X s_Z)."""
@@ -136,6 +128,23 @@ class MixturePrepared(Prepared):
         joint = shares[..., None] * means
         cross = joint[:, 1:, self.rows].swapaxes(-1, -2)
         return np.concatenate([joint.sum(1), shares[:, 1:], cross.reshape(self.count, -1)], -1)
+
+    def sums_of(self, weights: FloatArray, totals: FloatArray) -> FloatArray:
+        """Return the components' sums; category 0 has what the others leave.
+
+        Statistics that categories do not move are shared out by weight: only their sum matters.
+        """
+        d, k = self.observable.dimension, self.n_components
+        observable, others = totals[:, :d], np.maximum(totals[:, d : d + k - 1], 0.0)
+        cross = totals[:, d + k - 1 :].reshape(self.count, len(self.rows), k - 1)
+        first = np.maximum(weights - others.sum(-1), 0.0)
+        heavy = np.concatenate([first[:, None], others], -1)
+        safe = np.where(weights > 0, weights, 1.0)
+        parts = (heavy / safe[:, None])[..., None] * observable[:, None]
+        parts[:, 1:, self.rows] = cross.swapaxes(-1, -2)
+        parts[:, 0, self.rows] = observable[:, self.rows] - cross.sum(-1)
+        sums = self.components.sums_of(heavy.ravel(), parts.reshape(-1, d))
+        return sums.reshape(self.count, -1)
 
     def _shares_of(self, parts: FloatArray) -> FloatArray:
         """The components' shares (count, K) of the weight; the model's own where there is none."""
@@ -160,31 +169,9 @@ class MixturePrepared(Prepared):
             if self.n_components > 1
             else 0.0
         )
-        if len(self.rows) < self.observable.dimension:
-            return max(own, self._tied_residual(parts))
+        if self.is_tied:
+            return max(own, self.components.residual_tied(parts, self.n_components))
         return max(own, self.components.residual(parts))
-
-    def _tied_residual(self, parts: FloatArray) -> float:
-        """As :meth:`residual` where a covariance is shared: each mean, and the pooled moments."""
-        stack = self.components
-        assert isinstance(stack, NormalPrepared)
-        shape, worst = stack.family._shape, 0.0
-        total = parts[:, 0].sum()
-        for j in range(self.count):
-            members = np.arange(j * self.n_components, (j + 1) * self.n_components)
-            sums, own = parts[members], stack.take(members)
-            if sums[:, 0].sum() <= 0:
-                continue
-            pooled = own.maximise_tied(sums, set())
-            still = np.zeros(stack.family.n)
-            share = float(np.sqrt(max(sums[:, 0].sum(), 0.0) / total))
-            gap = whitened_gaps(shape.name, own.factors[0], still, pooled.covariances[0])
-            worst = max(worst, share * gap)
-            for k in np.flatnonzero(sums[:, 0] > 0):
-                moved = pooled.means[k] - own.means[k]
-                gap = whitened_gaps(shape.name, own.factors[k], moved, own.covariances[k])
-                worst = max(worst, float(np.sqrt(sums[k, 0] / total)) * gap)
-        return worst
 
     @property
     def coordinates(self) -> FloatArray:

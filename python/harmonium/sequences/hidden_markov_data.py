@@ -1,7 +1,7 @@
 """From what a user gives to sequences that a hidden Markov model reads."""
 
 from harmonium.families.base import ExponentialFamily
-from harmonium.learning.fit import check_table
+from harmonium.learning.data import check_table
 from harmonium.sequences.hidden_markov_source import Sequences
 from harmonium.sequences.lengths import as_offsets, sequence_weights
 

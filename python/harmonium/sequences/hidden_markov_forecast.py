@@ -8,7 +8,7 @@ from scipy.special import logsumexp
 from harmonium.expectation import Prepared, member_log_densities
 from harmonium.families.base import LOG_FLOOR, ExponentialFamily
 from harmonium.harmonium import Harmonium
-from harmonium.learning.fit import check_table
+from harmonium.learning.data import check_table
 from harmonium.learning.floating_point import steady
 from harmonium.learning.standardisation import Standardisation
 from harmonium.models import Mixture

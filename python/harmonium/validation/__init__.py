@@ -10,7 +10,7 @@ from harmonium.validation.feature_names import check_feature_names, feature_name
 from harmonium.validation.finite import check_finite, check_missing
 from harmonium.validation.matrices import check_positive_definite, check_square_symmetric
 from harmonium.validation.memory import available_memory, check_memory
-from harmonium.validation.scalars import as_count, as_positive
+from harmonium.validation.scalars import as_count, as_positive, as_shape
 from harmonium.validation.seeds import as_generator, as_seed
 from harmonium.validation.simplex import check_simplex, check_unit_vectors
 from harmonium.validation.support import (
@@ -33,6 +33,7 @@ __all__ = [
     "as_generator",
     "as_positive",
     "as_seed",
+    "as_shape",
     "as_table",
     "as_vector",
     "as_weights",

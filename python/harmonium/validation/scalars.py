@@ -69,6 +69,17 @@ def as_positive(value: object, *, name: str, allow_zero: bool = False) -> float:
     return number
 
 
+def as_shape(value: object, *, name: str) -> tuple[int, ...]:
+    """Return how many draws to make along which axes, as numpy's ``size`` says it: None, n or (n, ...).
+
+    Raises TypeError for whatever is no integer, and ValueError for negative ones.
+    """
+    if value is None:
+        return ()
+    axes = value if isinstance(value, tuple | list) else (value,)
+    return tuple(as_count(n, name=name, minimum=0) for n in axes)
+
+
 def integer_of(value: object) -> int | None:
     """Return an integer of any type as an ``int``, and None for all else, booleans included."""
     if isinstance(value, (bool, np.bool_)) or not hasattr(value, "__index__"):

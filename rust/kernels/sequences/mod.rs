@@ -1,4 +1,6 @@
-//! Recursions of hidden Markov models over sequences of emission log densities.
+//! Recursions over time: hidden Markov models, and in [`kalman`] linear state-space models.
+//!
+//! Hidden Markov models read sequences of emission log densities.
 //!
 //! A sequence is a run of rows of one table of log densities (rows × states), which may be any
 //! finite numbers or -inf. Forwards, `p_{t+1} = Aᵀ (p_t ∘ b_t)` predicts the next state;
@@ -12,6 +14,16 @@
 //! fast as scaling where there are none.
 
 pub mod chain;
+pub mod kalman;
+mod kalman_arrays;
+mod kalman_backward;
+mod kalman_forward;
+mod kalman_jobs;
+mod kalman_model;
+mod kalman_moments;
+mod kalman_paths;
+mod kalman_random;
+mod kalman_steps;
 pub mod message;
 pub mod paths;
 pub mod smoothing;

@@ -5,9 +5,11 @@
 //! that starts with the total weight; for normals they are taken about a reference, the
 //! member's present mean. The layouts are those of the Python side, which reads them.
 
+mod large_counts;
 pub mod linear;
 pub mod mixture;
 pub mod normal;
+pub mod product;
 pub mod statistic;
 
 use crate::kernels::error::KernelError;

@@ -7,7 +7,7 @@ use crate::kernels::product::{combine, gram, sums as feature_sums};
 use crate::kernels::rows::Rows;
 use crate::kernels::scratch::Scratch;
 use crate::kernels::simd::sin_cos_slice;
-use crate::kernels::stack::{Stack, complement};
+use crate::kernels::stack::{Stack, complement, large_counts};
 
 /// What a column contributes to one statistic.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -91,14 +91,12 @@ impl Base {
 /// A sufficient statistic of `n` columns: what a family adds to the pass.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Statistic {
-    /// Every transform of every column, grouped by transform.
+    /// Every transform of every column, grouped by transform; columns are independent.
     Columns {
         /// The transforms.
         transforms: &'static [Transform],
         /// The base measure.
         base: Base,
-        /// Whether columns are independent, so that any may be missing.
-        independent: bool,
     },
     /// One-hot without category 0, of one column.
     Categorical {
@@ -107,6 +105,13 @@ pub enum Statistic {
     },
     /// `(x, x_i x_j)` for `i > j`, of binary columns.
     Boltzmann,
+    /// `log x − log Σ x`, of weights that sum to one; the log base measure is its negative sum.
+    Simplex,
+    /// `x / |x|`, of unit vectors.
+    Sphere {
+        /// Minus the log of the sphere's area.
+        log_base_measure: f64,
+    },
 }
 
 impl Statistic {
@@ -116,16 +121,7 @@ impl Statistic {
         use Transform::{
             Cosine, Identity, Log, LogComplement, LogFactorial, Reciprocal as Inverse, Sine,
         };
-        let columns = |transforms, base| Self::Columns {
-            transforms,
-            base,
-            independent: true,
-        };
-        let joint = |transforms, base| Self::Columns {
-            transforms,
-            base,
-            independent: false,
-        };
+        let columns = |transforms, base| Self::Columns { transforms, base };
         let none = Base::Constant(0.0);
         let circle = Base::Constant(-(2.0 * std::f64::consts::PI).ln());
         Some(match family {
@@ -138,8 +134,10 @@ impl Statistic {
             "gamma" => columns(&[Log, Identity], Base::Reciprocal),
             "beta" => columns(&[Log, LogComplement], Base::Beta),
             "inverse_gaussian" => columns(&[Identity, Inverse], Base::InverseGaussian),
-            "dirichlet" => joint(&[Log], Base::Reciprocal),
-            "von_mises_fisher" => joint(&[Identity], Base::Constant(parameter)),
+            "dirichlet" => Self::Simplex,
+            "von_mises_fisher" => Self::Sphere {
+                log_base_measure: parameter,
+            },
             "boltzmann" => Self::Boltzmann,
             _ => return None,
         })
@@ -151,16 +149,23 @@ impl Statistic {
             Self::Columns { transforms, .. } => transforms.len() * n,
             Self::Categorical { n_categories } => n_categories - 1,
             Self::Boltzmann => n * (n + 1) / 2,
+            Self::Simplex | Self::Sphere { .. } => n,
         }
     }
 
-    /// Whether columns are independent, each with entries of its own.
+    /// Whether columns are independent, each with entries of its own, so that any may be missing.
     fn independent(self) -> bool {
-        match self {
-            Self::Columns { independent, .. } => independent,
-            Self::Categorical { .. } => true,
-            Self::Boltzmann => false,
-        }
+        matches!(self, Self::Columns { .. } | Self::Categorical { .. })
+    }
+
+    fn is_poisson(self) -> bool {
+        matches!(
+            self,
+            Self::Columns {
+                base: Base::Poisson,
+                ..
+            }
+        )
     }
 
     /// The entries of the statistic that column `f` of `n` fills.
@@ -168,7 +173,7 @@ impl Statistic {
         match self {
             Self::Columns { transforms, .. } => (0..transforms.len()).map(|k| k * n + f).collect(),
             Self::Categorical { n_categories } => (0..n_categories - 1).collect(),
-            Self::Boltzmann => Vec::new(),
+            Self::Boltzmann | Self::Simplex | Self::Sphere { .. } => Vec::new(),
         }
     }
 
@@ -178,6 +183,7 @@ impl Statistic {
             Self::Columns { transforms, .. } => {
                 n as f64 * transforms.iter().map(|t| t.cost()).sum::<f64>()
             }
+            Self::Simplex => 30.0 * n as f64,
             _ => self.dimension(n) as f64,
         }
     }
@@ -222,31 +228,62 @@ impl Statistic {
                     }
                 }
             }
+            Self::Simplex => {
+                for (o, &x) in out[..n * stride].iter_mut().zip(rows.data) {
+                    *o = x.ln();
+                }
+                for t in 0..stride {
+                    let log_total = column_sum(rows.data, n, stride, t, |x| x).ln();
+                    for run in out[..n * stride].chunks_exact_mut(stride) {
+                        run[t] -= log_total;
+                    }
+                }
+            }
+            Self::Sphere { .. } => {
+                for t in 0..stride {
+                    let length = column_sum(rows.data, n, stride, t, |x| x * x).sqrt();
+                    for f in 0..n {
+                        out[f * stride + t] = rows.data[f * stride + t] / length;
+                    }
+                }
+            }
         }
     }
 
     fn add_log_base_measure(self, rows: &Rows<'_>, out: &mut [f64]) {
-        let Self::Columns {
-            base, independent, ..
-        } = self
-        else {
-            return;
+        let (n, stride) = (rows.features, rows.stride);
+        let base = match self {
+            Self::Columns { base, .. } => base,
+            Self::Categorical { .. } | Self::Boltzmann => return,
+            Self::Simplex => {
+                for (t, o) in out.iter_mut().enumerate() {
+                    let log_total = column_sum(rows.data, n, stride, t, |x| x).ln();
+                    *o += n as f64 * log_total - column_sum(rows.data, n, stride, t, f64::ln);
+                }
+                return;
+            }
+            Self::Sphere { log_base_measure } => {
+                for o in out {
+                    *o += log_base_measure;
+                }
+                return;
+            }
         };
         match base {
-            // a sphere has one constant, however many columns
             Base::Constant(value) => {
-                let columns = if independent {
-                    rows.features as f64
-                } else {
-                    1.0
-                };
                 for o in out {
-                    *o += columns * value;
+                    *o += n as f64 * value;
                 }
             }
             Base::Poisson => {
-                for f in 0..rows.features {
+                let before = large_counts::any(rows).then(|| out.to_vec());
+                for f in 0..n {
                     subtract_log_factorials(rows.feature(f), out);
+                }
+                for (t, before) in before.iter().flatten().enumerate() {
+                    if large_counts::in_row(rows, t) {
+                        out[t] = before + large_counts::log_base_measure(rows, t);
+                    }
                 }
             }
             _ => {
@@ -258,6 +295,11 @@ impl Statistic {
             }
         }
     }
+}
+
+/// `Σ f(x)` over the columns of row `t`.
+fn column_sum(data: &[f64], n: usize, stride: usize, t: usize, f: fn(f64) -> f64) -> f64 {
+    (0..n).map(|i| f(data[i * stride + t])).sum()
 }
 
 /// `log x!` up to 255.
@@ -420,6 +462,13 @@ impl Stack for StatisticStack {
                 *l -= psi;
             }
         }
+        if self.statistic.is_poisson() && large_counts::any(rows) {
+            for t in (0..stride).filter(|&t| large_counts::in_row(rows, t)) {
+                for (k, rates) in self.means.chunks_exact(self.n).enumerate() {
+                    out[k * stride + t] = large_counts::log_density(rows, t, rates);
+                }
+            }
+        }
     }
 
     fn accumulate(
@@ -444,7 +493,9 @@ impl Stack for StatisticStack {
     }
 
     fn restrict(&self, observed: &[usize]) -> Result<Box<dyn Stack>, KernelError> {
-        if !self.statistic.independent() {
+        // a row without values tells nothing; the expectation of a Boltzmann machine's is not held
+        let nothing = observed.is_empty() && self.statistic != Statistic::Boltzmann;
+        if !self.statistic.independent() && !nothing {
             return Err(KernelError::MissingUnsupported);
         }
         Ok(Box::new(ObservedStatistic::new(self, observed)))
@@ -474,7 +525,12 @@ impl ObservedStatistic {
             entries.sort_unstable();
             entries
         };
-        let (seen, missing) = (collect(observed), collect(&missing_columns));
+        let seen = collect(observed);
+        let missing = if observed.is_empty() {
+            (0..dimension).collect()
+        } else {
+            collect(&missing_columns)
+        };
         let select = |values: &[f64], width: usize, entries: &[usize]| -> Vec<f64> {
             (0..count)
                 .flat_map(|k| entries.iter().map(move |&e| values[k * width + e]))
