@@ -95,6 +95,9 @@ class Categorical(ExponentialFamily):
     def _sample(self, natural: FloatArray, rng: np.random.Generator) -> FloatArray:
         cumulative = np.exp(self._log_probabilities(distinct(natural))).cumsum(-1)
         uniform = rng.random((*natural.shape[:-1], 1)) * cumulative[..., -1:]
+        if cumulative.size == self.n_categories:  # one law: its table is searched
+            table = cumulative.ravel()[:-1]
+            return np.searchsorted(table, uniform, side="right").astype(float)
         return np.asarray((uniform >= cumulative[..., :-1]).sum(-1, keepdims=True), dtype=float)
 
     def _complete(self, natural: FloatArray, x: FloatArray, observed: Indices) -> Completed:
