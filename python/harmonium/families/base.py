@@ -266,9 +266,9 @@ class ExponentialFamily(ABC):
             raise ValueError(
                 f"{name}: shape {point.shape}, but {self!r} has vectors of length {self.dimension}"
             )
-        finite = np.isfinite(point).all(-1)
+        finite = np.isfinite(point)
         if not finite.all():
-            place = tuple(int(i) for i in np.argwhere(~finite)[0])
+            place = tuple(int(i) for i in np.argwhere(~finite.all(-1))[0])
             raise ValueError(f"{name}{list(place) or ''}: not finite: {point[place]}")
         return point
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from harmonium.families.independent import IndependentFamily
 from harmonium.families.parameters import positive, side_by_side
-from harmonium.numerics.gamma_draws import draw_log_gamma
+from harmonium.numerics.gamma_draws import draw_gamma, draw_log_gamma, plainly_drawn
 from harmonium.numerics.gamma_functions import (
     digamma_difference,
     log_beta,
@@ -108,8 +108,12 @@ class Beta(IndependentFamily):
 
     def _sample(self, natural: FloatArray, rng: np.random.Generator) -> FloatArray:
         # a double holds no number nearer to the ends: sample_log does
+        most = 1.0 - 0.5 * np.finfo(float).eps
+        if plainly_drawn(natural):
+            one, other = (draw_gamma(part, rng) for part in self._halves(natural))
+            return np.clip(one / (one + other), None, most)
         logs = self._sample_log(natural, rng)[..., : self.n]
-        return np.clip(np.exp(np.maximum(logs, -708.0)), None, 1.0 - 0.5 * np.finfo(float).eps)
+        return np.clip(np.exp(np.maximum(logs, -708.0)), None, most)
 
     def _sample_log(self, natural: FloatArray, rng: np.random.Generator) -> FloatArray:
         one, other = (draw_log_gamma(part, rng) for part in self._halves(natural))

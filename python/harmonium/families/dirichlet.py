@@ -7,6 +7,7 @@ import numpy as np
 from scipy.special import digamma, gammaln, logsumexp
 
 from harmonium.families.base import ExponentialFamily
+from harmonium.numerics.gamma_draws import plainly_drawn
 from harmonium.numerics.gamma_entropy import gamma_entropy
 from harmonium.numerics.gamma_functions import (
     digamma_difference,
@@ -67,10 +68,11 @@ class Dirichlet(ExponentialFamily):
         return self.n
 
     def _statistic(self, x: FloatArray) -> FloatArray:
-        return np.asarray(np.log(x) - np.log(x.sum(-1, keepdims=True)))
+        # einsum adds up short rows several times as fast as a sum over the last axis
+        return np.asarray(np.log(x) - np.log(np.einsum("...i->...", x))[..., None])
 
     def _log_base_measure(self, x: FloatArray) -> FloatArray:
-        return np.asarray(-self._statistic(x).sum(-1))
+        return np.asarray(-np.einsum("...i->...", self._statistic(x)))
 
     def _kernel_family(self) -> tuple[str, float]:
         return "dirichlet", 0.0
@@ -117,6 +119,10 @@ class Dirichlet(ExponentialFamily):
         return np.asarray(spare - (self.n - 1) * digamma(total))
 
     def _sample(self, natural: FloatArray, rng: np.random.Generator) -> FloatArray:
+        if plainly_drawn(natural):
+            draws = rng.standard_gamma(natural + 1.0)
+            draws *= np.exp(-rng.standard_exponential(natural.shape) / natural)
+            return np.asarray(draws / np.einsum("...i->...", draws)[..., None])
         # weights too small for a double are its smallest: zero lies outside the open simplex
         return np.maximum(
             np.exp(self._sample_log(natural, rng)), np.finfo(float).smallest_subnormal

@@ -10,7 +10,7 @@ from harmonium.families.base import Indices
 from harmonium.families.independent import IndependentFamily
 from harmonium.families.parameters import positive, side_by_side
 from harmonium.families.tied import average
-from harmonium.numerics.gamma_draws import draw_log_gamma
+from harmonium.numerics.gamma_draws import draw_gamma, draw_log_gamma, plainly_drawn
 from harmonium.numerics.gamma_functions import (
     inverse_log_less_digamma,
     log_less_digamma,
@@ -111,6 +111,9 @@ class Gamma(IndependentFamily):
         return matrix
 
     def _sample(self, natural: FloatArray, rng: np.random.Generator) -> FloatArray:
+        shape, rate = self._shape_and_rate(natural)
+        if plainly_drawn(shape):
+            return draw_gamma(shape, rng) / rate
         # a double holds no number below this: sample_log does
         return np.exp(np.maximum(self._sample_log(natural, rng), -708.0))
 

@@ -38,5 +38,9 @@ class Geometric(SuccessesFamily):
     def _kernel_family(self) -> tuple[str, float]:
         return "geometric", 0.0
 
+    def _sample(self, natural: FloatArray, rng: np.random.Generator) -> FloatArray:
+        # an exponential variable rounded down
+        return np.floor(rng.standard_exponential(natural.shape) / -natural)
+
     def _entropy(self, natural: FloatArray) -> FloatArray:
         return np.asarray((-log_failure(natural) - natural * self._to_mean(natural)).sum(-1))

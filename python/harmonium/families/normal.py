@@ -9,6 +9,7 @@ from harmonium.families.base import ColumnUnits, Completed, ExponentialFamily, I
 from harmonium.families.normal_stack import NormalPrepared, Shape, natural_scale, overall_scale
 from harmonium.families.tied import average
 from harmonium.numerics.symmetric import (
+    cholesky,
     inverse,
     outer,
     pack_lower,
@@ -171,6 +172,16 @@ class Normal(ExponentialFamily):
         precision = np.broadcast_to(-2 * natural[..., self.n :], location.shape)
         return np.asarray(0.5 * (location**2 / precision - np.log(precision)).sum(-1))
 
+    def _log_density(self, natural: FloatArray, x: FloatArray) -> FloatArray:
+        if self.covariance != "full" or natural.ndim > 1:
+            return super()._log_density(natural, x)
+        # one law, of the precision P = L LT: log det L - |LT (x - P**-1 m)|**2 / 2
+        root = cholesky(-2 * self.quadratic(natural))
+        mean = self._mean_and_covariance(natural)[0]
+        white = (x - mean) @ root
+        log_norm = np.log(np.diagonal(root)).sum() - 0.5 * self.n * _LOG_2PI
+        return np.asarray(log_norm - 0.5 * np.einsum("ni,ni->n", white, white))
+
     def _mean_and_covariance(self, natural: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Means (..., n) and covariances as the shape stores them: (..., n, n), (..., n), (..., 1)."""
         location = natural[..., : self.n]
@@ -271,8 +282,10 @@ class Normal(ExponentialFamily):
             return mean + np.sqrt(variance) * noise
         # with P = L LT, L**-T noise has covariance P**-1
         factor = whitening(-2 * self.quadratic(natural))
-        mean = np.einsum("...ji,...jk,...k->...i", factor, factor, natural[..., : self.n])
-        return np.asarray(mean + np.einsum("...ji,...j->...i", factor, noise))
+        white = np.einsum("...ij,...j->...i", factor, natural[..., : self.n])
+        if factor.size == self.n**2:  # one law: a product of matrices
+            return np.asarray((noise + white) @ factor.reshape(self.n, self.n))
+        return np.asarray(np.einsum("...ji,...j->...i", factor, noise + white))
 
     def _complete(self, natural: FloatArray, x: FloatArray, observed: Indices) -> Completed:
         stack = self._prepare(natural[None])
@@ -293,19 +306,21 @@ class Normal(ExponentialFamily):
         if self.covariance == "full":
             i = np.arange(self.n)
             half = half[..., i * (i + 3) // 2]
-        mask = (np.abs(half) > 0.25 * np.finfo(float).max).any(-1)
+        # reduced over statistics only where a point is outside: short axes are slow
+        huge = np.abs(half) > 0.25 * np.finfo(float).max
+        if np.any(huge):
+            return huge.any(-1), "the precision -2 S must be below 9e307: choose other units"
+        full = self.covariance == "full" and self.n > 1
+        mask: Any = ~positive_definite(-2 * self.quadratic(natural)) if full else half <= 0
         if np.any(mask):
-            return mask, "the precision -2 S must be below 9e307: choose other units"
-        full = self.covariance == "full"
-        mask = ~positive_definite(-2 * self.quadratic(natural)) if full else (half <= 0).any(-1)
-        if np.any(mask):
+            mask = mask if full else mask.any(-1)
             return mask, "the precision -2 S must be positive definite"
         # a bound on the mean of each column given that all others are zero, and on its square
         size = np.abs(location) / LARGEST
         far = (size > half) | (size > LARGEST * np.sqrt(half))
-        mask = (far | (half < 0.5 / LARGEST**2)).any(-1)
+        far = far | (half < 0.5 / LARGEST**2)
         rule = f"means and standard deviations must be within {LARGEST}: choose other units"
-        return (mask, rule) if np.any(mask) else None
+        return (far.any(-1), rule) if np.any(far) else None
 
     def _on_boundary(self, mean: FloatArray) -> tuple[Any, str] | None:
         covariance = self._central(mean)[1]

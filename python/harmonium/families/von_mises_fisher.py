@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import gammaln
 
-from harmonium.families.base import ExponentialFamily
+from harmonium.families.base import ExponentialFamily, distinct
 from harmonium.numerics.bessel_of_order import (
     bessel_ratio_of_order,
     inverse_bessel_ratio_of_order,
@@ -116,14 +116,17 @@ class VonMisesFisher(ExponentialFamily):
         return np.asarray(log_hypergeometric_less_argument(self._order, k) + spare + self._log_area)
 
     def _sample(self, natural: FloatArray, rng: np.random.Generator) -> FloatArray:
-        k = _length(natural)
+        once = distinct(natural)
+        length = _length(once)
+        direction = once / np.where(length > 0, length, 1.0)[..., None]
+        k = np.broadcast_to(length, natural.shape[:-1])
         gap = draw_one_less_cosine(k, self.n - 1, rng)
         tangent = rng.standard_normal((*k.shape, self.n - 1))
         # as often 1 as -1 in two dimensions
-        tangent = tangent / _length(tangent)[..., None]
+        tangent = tangent / np.sqrt(_dot(tangent, tangent))[..., None]
         sine = np.sqrt(gap * (2.0 - gap))
         first = np.concatenate([(1.0 - gap)[..., None], sine[..., None] * tangent], -1)
-        return _turned(first, natural / np.where(k > 0, k, 1.0)[..., None], k > 0)
+        return _turned(first, np.broadcast_to(direction, natural.shape), k > 0)
 
     def _outside(self, natural: FloatArray) -> tuple[Any, str] | None:
         mask = _length(natural) > self.MAX_CONCENTRATION * (1 + 1e-12)
@@ -175,7 +178,13 @@ def _length(vectors: FloatArray) -> FloatArray:
     """Euclidean lengths (...) of vectors (..., n), whatever their scale."""
     scale = np.abs(vectors).max(-1)
     safe = np.where(scale > 0, scale, 1.0)
-    return np.asarray(scale * np.sqrt(((vectors / safe[..., None]) ** 2).sum(-1)))
+    scaled = vectors / safe[..., None]
+    return np.asarray(scale * np.sqrt(_dot(scaled, scaled)))
+
+
+def _dot(left: FloatArray, right: FloatArray) -> FloatArray:
+    """Inner products (...) of vectors (..., n)."""
+    return np.asarray(np.einsum("...i,...i->...", left, right))
 
 
 def _turned(x: FloatArray, direction: FloatArray, known: Any) -> FloatArray:
@@ -184,8 +193,8 @@ def _turned(x: FloatArray, direction: FloatArray, known: Any) -> FloatArray:
     sign = np.where(direction[..., 0] < 0, 1.0, -1.0)
     mirror = -sign[..., None] * direction
     mirror[..., 0] += 1.0
-    square = np.maximum((mirror**2).sum(-1), np.finfo(float).tiny)
-    along = 2 * (mirror * x).sum(-1) / square
+    square = np.maximum(_dot(mirror, mirror), np.finfo(float).tiny)
+    along = 2 * _dot(mirror, x) / square
     # H e1 = sign * direction
     turned = sign[..., None] * (x - along[..., None] * mirror)
     return np.where(known[..., None], turned, x)

@@ -52,11 +52,22 @@ def draw_log_concave_counts(
         hat = np.where(rightward, first[0][law], first[1][law]) + steps * slope
         hat = np.where(level, 0.0, hat)
         possible = x >= 0
-        ratio = at(law, np.where(possible, x, centre[law])) - hat
+        ratio = _looked_up(log_mass, len(centre), law, np.where(possible, x, centre[law])) - hat
         accepted = possible & (trial < np.exp(np.minimum(ratio, 0.0)))
         out[todo[accepted]] = x[accepted]
         todo = todo[~accepted]
     return out.reshape(which.shape)
+
+
+def _looked_up(log_mass: LogMass, n_laws: int, law: _Indices, x: FloatArray) -> FloatArray:
+    """Log masses of counts (n,), each of its law: from a table where that is the smaller."""
+    least = x.min()
+    span = x.max() - least + 1.0
+    if 2.0 * span * n_laws > len(x):
+        return np.asarray(log_mass(law, x[:, None])[:, 0])
+    counts = np.broadcast_to(least + np.arange(int(span)), (n_laws, int(span)))
+    table = log_mass(np.arange(n_laws), counts)
+    return np.asarray(table[law, (x - least).astype(np.intp)])
 
 
 def _reach(drop: Any, most: FloatArray) -> FloatArray:

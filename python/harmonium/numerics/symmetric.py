@@ -36,11 +36,22 @@ def outer(left: FloatArray, right: FloatArray) -> FloatArray:
     return left[..., :, None] * right[..., None, :]
 
 
+def cholesky(matrix: FloatArray) -> FloatArray:
+    """Return the Cholesky factors of (..., n, n) matrices; LinAlgError if there is none.
+
+    Factorised as correlations, so that no square is too large or too small.
+    """
+    scale = np.sqrt(np.diagonal(matrix, axis1=-2, axis2=-1))
+    return np.asarray(scale[..., None] * np.linalg.cholesky(matrix / outer(scale, scale)))
+
+
 def whitening(covariance: FloatArray) -> FloatArray:
     """Return the inverse Cholesky factors of (..., n, n) covariances; LinAlgError if there is none.
 
     Factorised as correlations, so that columns of very different scale cost no digits.
     """
+    if covariance.shape[-1] == 1 and (covariance > 0).all():
+        return np.asarray(1.0 / np.sqrt(covariance))
     scale = np.sqrt(np.diagonal(covariance, axis1=-2, axis2=-1))
     root = np.linalg.cholesky(covariance / outer(scale, scale))
     identity = np.broadcast_to(np.eye(root.shape[-1]), root.shape)
@@ -59,6 +70,8 @@ def positive_definite(matrix: FloatArray) -> np.ndarray[Any, np.dtype[np.bool_]]
     """Return (...), whether :func:`whitening` has a factor of each of (..., n, n) matrices."""
     diagonal = np.diagonal(matrix, axis1=-2, axis2=-1)
     above = np.asarray((diagonal > 0).all(-1))
+    if matrix.shape[-1] == 1:
+        return above
     scale = np.sqrt(np.where(above[..., None], diagonal, np.inf))
     correlation = np.where(
         above[..., None, None], matrix / outer(scale, scale), np.eye(matrix.shape[-1])
