@@ -128,11 +128,11 @@ def _conjugated(family: Harmonium, arrays: Arrays, parts: Parts) -> ConjugatedPr
     parameters.check_shape("theta", theta, (None, observable.dimension))
     width = (len(shape.rows), len(shape.columns))
     parameters.check_shape("interaction", interaction, (len(theta), *width))
-    parameters.check_magnitude("interaction", interaction)
+    for name, array in (("theta", theta), ("interaction", interaction)):
+        parameters.check_magnitude(name, array)
     # entries that no block has are not among the model's parameters
     if (shape.matrix(shape.entries(interaction)) != interaction).any():
         raise ValueError("interaction: must be zero outside its blocks")
-    theta = observable.check_natural(theta, "theta")
     broken = rule.outside(observable, latent, theta, interaction)
     if broken is not None:
         raise ValueError(f"interaction: {broken[1]}")

@@ -134,8 +134,8 @@ class Grid(Region):
 def _check_points(log_number: float) -> None:
     if log_number > math.log(_MOST) + 1e-9:
         raise ValueError(
-            f"points: a region has at most {_MOST:,} points in all, not {np.exp(log_number):.3g}; "
-            "take fewer along each axis"
+            f"points: a region has at most {_MOST:,} points in all, not about "
+            f"10**{log_number / math.log(10):.1f}; take fewer along each axis"
         )
 
 
