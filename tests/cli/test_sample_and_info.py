@@ -263,8 +263,7 @@ def test_a_population_code_by_its_tuning_curves(run, code):
     np.testing.assert_array_equal(ended.values, np.hstack(found.sample(4, 3)))
 
 
-def test_curves_without_a_preferred_value_are_shown_as_they_are(code):
-    found, _ = code
+def test_curves_without_a_preferred_value_are_shown_as_they_are():
     model = PopulationCode(Poisson(2), Normal(1), Grid(-1, 1, 20))
     point = model.from_prior_and_likelihood(
         prior=Normal(1).from_parameters(mean=[0.0], covariance=[[1.0]]),
