@@ -38,6 +38,7 @@ def predicting(ax, posterior):
     ax.bar(counts, predicted, 0.7, color=BRIGHT[0], alpha=0.45, label="rate integrated out")
     ax.plot(counts, plugged, "_", color=BRIGHT[1], markersize=11, label="best guess of the rate")
     ax.set_ylim(0, 0.27)
+    ax.set_xticks(range(0, 17, 4))
     ax.legend(loc="upper right")
     ax.set(title="the next count, after three", xlabel="count", ylabel="probability")
 

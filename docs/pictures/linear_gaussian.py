@@ -41,7 +41,10 @@ def main():
     images = [
         ("images", digits.data[aside]),
         ("what is seen", halves),
-        ("12 factors", completed(LinearGaussian(Normal(64, "isotropic"), Normal(12)), others, halves)),
+        (
+            "12 factors",
+            completed(LinearGaussian(Normal(64, "isotropic"), Normal(12)), others, halves),
+        ),
         (
             "… in 10 clusters",
             completed(

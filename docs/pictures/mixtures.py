@@ -62,9 +62,7 @@ def main():
     found = MODEL.to_parameters(result.natural)
     # the learned clusters in the order of the true ones
     guess = result.latent(rows).argmax(-1)
-    order = max(
-        permutations(range(3)), key=lambda p: (np.array(p)[cluster] == guess).sum()
-    )
+    order = max(permutations(range(3)), key=lambda p: (np.array(p)[cluster] == guess).sum())
     order = list(order)
     weights = found.weights[order]
     normal, rates, angles, categories = found.components.parts

@@ -38,7 +38,7 @@ def main():
         figure = new_figure(10, 2.9)
         one, errors, sizes = (dress(figure.add_subplot(1, 3, k + 1)) for k in range(3))
 
-        row = 12
+        row = int(np.argmin(np.abs(place[:200] - 2)))
         z = np.linspace(-6, 6, 600)
         everyone = [("prior", SOFT_INK, MODEL.prior(truth))]
         everyone += [
@@ -47,7 +47,9 @@ def main():
         ]
         for name, colour, law in everyone:
             density = np.exp(PLACE.log_density(law, z[:, None]))
-            one.plot(z, density, color=colour, linestyle="--" if name == "prior" else "-", label=name)
+            one.plot(
+                z, density, color=colour, linestyle="--" if name == "prior" else "-", label=name
+            )
             one.fill_between(z, density, color=colour, alpha=0.08, linewidth=0)
         one.axvline(place[row], color=INK, linewidth=0.8)
         one.set_ylim(0, 1.15)
@@ -67,7 +69,8 @@ def main():
         found = [((law.mean[:, 0] - place) ** 2).mean() for law in laws]
         said = [law.covariance[:, 0, 0].mean() for law in laws]
         sizes.bar(at, found, 0.6, color=BRIGHT[:3], alpha=0.45, label="squared error")
-        sizes.plot(at, said, "_", color=INK, markersize=26, label="posterior variance")
+        sizes.plot(at, said, "_", color=INK, markersize=26)
+        sizes.plot([], [], "_", color=INK, markersize=12, label="posterior variance")
         sizes.set_xticks(at, NAMES)
         sizes.set_ylim(0, 0.66)
         sizes.legend(loc="upper right")
