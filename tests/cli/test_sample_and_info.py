@@ -3,7 +3,19 @@ import json
 import numpy as np
 import pytest
 
-from harmonium import Categorical, LinearGaussian, Mixture, Normal, Poisson, Product
+from harmonium import (
+    Categorical,
+    Circle,
+    Grid,
+    LinearGaussian,
+    Mixture,
+    Normal,
+    Poisson,
+    PopulationCode,
+    Product,
+    Views,
+    VonMises,
+)
 from harmonium.cli.parameters import grids
 from harmonium.io import load_model, save_model
 from harmonium.io.model_tree import encode_model
@@ -210,3 +222,66 @@ def test_names_do_not_reach_the_terminal_as_they_are(run, write_csv, fitted, tmp
 def test_info_of_what_is_no_model(refused, tmp_path, blobs_csv):
     assert "No such file" in refused("info", tmp_path / "no.hm")
     assert "is not a harmonium file" in refused("info", blobs_csv)
+
+
+# ------------------------------------------------------- population codes and several views
+
+
+@pytest.fixture
+def code(tmp_path):
+    """A saved population code of an angle, and its file."""
+    angle = VonMises(1)
+    model = PopulationCode(Poisson(3), angle, Circle(90))
+    point = model.from_parameters(
+        gains=[1.0, 2.0, 3.0],
+        preferred=[0.5, 2.0, 4.0],
+        concentrations=2.0,
+        prior=angle.from_parameters(mean=1.0, concentration=3.0),
+    )
+    found = fit(model, [[1, 2, 0], [0, 3, 1]], initial=point, max_iter=0, warn=False)
+    path = tmp_path / "code.hm"
+    save_model(path, found, feature_names=["left", "up", "right"])
+    return found, path
+
+
+def test_a_population_code_by_its_tuning_curves(run, code):
+    found, path = code
+    gains, preferred, concentrations, *prior = grids(found.in_units, ["left", "up", "right"])
+    assert (gains.title, gains.rows) == ("gains", ["left", "up", "right"])
+    np.testing.assert_allclose(gains.values[:, 0], [1, 2, 3], rtol=1e-12)
+    assert (preferred.title, preferred.columns) == ("tuning: mean", ["angle_0"])
+    np.testing.assert_allclose(preferred.values[:, 0], [0.5, 2, 4], rtol=1e-12)
+    np.testing.assert_allclose(concentrations.values, 2, rtol=1e-12)
+    assert [grid.title for grid in prior] == ["latent: mean", "latent: concentration"]
+    out = run("info", path).out
+    assert "region: Circle(points=90, n=1)" in out
+    assert "tuning: concentration" in out
+    plain = json.loads(run("info", path, "--json").out)["parameters"]
+    np.testing.assert_array_equal(plain["theta"], found.in_units.theta)
+    ended = run("sample", path, "-n", 4, "--seed", 3, "--latent")
+    assert ended.names == ["left", "up", "right", "angle_0"]
+    np.testing.assert_array_equal(ended.values, np.hstack(found.sample(4, 3)))
+
+
+def test_curves_without_a_preferred_value_are_shown_as_they_are():
+    model = PopulationCode(Poisson(2), Normal(1), Grid(-1, 1, 20))
+    point = model.from_prior_and_likelihood(
+        prior=Normal(1).from_parameters(mean=[0.0], covariance=[[1.0]]),
+        observable=[0.1, 0.2],
+        interaction=[[0.3, 0.0], [-0.4, 0.1]],
+    )
+    table = grids(model.prepare(point), ["a", "b"])[0]
+    assert (table.title, table.columns) == ("log tuning curves", ["theta", "Theta 0", "Theta 1"])
+    np.testing.assert_array_equal(table.values, [[0.1, 0.3, 0.0], [0.2, -0.4, 0.1]])
+
+
+def test_each_view_has_its_tables(blobs):
+    latent = Normal(1)
+    model = Views(LinearGaussian(Normal(2, "diagonal"), latent), LinearGaussian(Normal(1), latent))
+    found = fit(model, blobs, seed=0, max_iter=2, warn=False)
+    tables = grids(found.in_units, ["a", "b", "c"])
+    assert [table.title for table in tables[:2]] == ["view 0: loadings", "view 1: loadings"]
+    assert [list(table.rows) for table in tables[:2]] == [["a", "b"], ["c"]]
+    drawn = np.vstack([table.values[:, 1] for table in tables[1:2]])
+    ours = model.to_parameters(found.natural).views[1].loadings
+    np.testing.assert_allclose(np.abs(drawn), np.abs(ours), rtol=1e-9)

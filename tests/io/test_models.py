@@ -33,10 +33,10 @@ from harmonium.io import (
     save_model,
     to_bytes,
 )
+from harmonium.io.codecs import CODECS
 from harmonium.io.model_tree import CLASSES
-from harmonium.io.prepared_tree import CODECS
 from harmonium.learning import Fit, Standardisation, fit
-from harmonium.rules.base import ConjugationRule
+from harmonium.rules import ConjugationRule, Region
 from harmonium.rules.linear_stack import LinearPrepared
 from harmonium.rules.mixture_stack import MixturePrepared
 from laws.harmonium_cases import every_model
@@ -278,7 +278,7 @@ def test_every_class_of_the_library_can_be_saved():
             if sub.__module__.startswith("harmonium.") and not sub.__abstractmethods__
         }
 
-    assert ours(ExponentialFamily) | ours(ConjugationRule) == CLASSES.keys()
+    assert ours(ExponentialFamily) | ours(ConjugationRule) | ours(Region) == CLASSES.keys()
     assert ours(Prepared) == CODECS.keys()
 
 

@@ -5,7 +5,7 @@ import pytest
 from scipy import optimize
 
 from harmonium import Bernoulli, Mixture, Normal, Poisson
-from harmonium.learning import ConjugatePrior, NormalPrior, fit
+from harmonium.learning import ConjugatePenalty, NormalPenalty, fit
 from harmonium.numerics.derivatives import jacobian
 from harmonium.validation import FloatArray
 from laws.harmonium_cases import HarmoniumCase, every_model
@@ -18,10 +18,10 @@ def test_gradients(case: HarmoniumCase) -> None:
     model = case.small
     natural, other = (random_point(model, case.rng(seed)) for seed in (1, 2))
     for penalty in (
-        NormalPrior(0.5),
-        NormalPrior(2.0, "interaction", 0.3),
-        NormalPrior(np.arange(model.latent.dimension) + 1.0, "prior"),
-        ConjugatePrior(3.0, model.to_mean(other)),
+        NormalPenalty(0.5),
+        NormalPenalty(2.0, "interaction", 0.3),
+        NormalPenalty(np.arange(model.latent.dimension) + 1.0, "prior"),
+        ConjugatePenalty(3.0, model.to_mean(other)),
     ):
         direction = case.rng(3).normal(size=model.dimension)
         step = min(1e-3, float(model._steps(natural).min()) / np.abs(direction).max())
@@ -47,7 +47,7 @@ class TestFits:
         best = optimize.minimize_scalar(
             lambda t: 4 * np.log1p(np.exp(t)) - 3 * t + 0.5 * 2.0 * (t - 0.1) ** 2
         )
-        penalty = NormalPrior(2.0, centre=0.1)
+        penalty = NormalPenalty(2.0, centre=0.1)
         for method in ("EM", "CE-GD"):
             options = {} if method == "EM" else {"optimiser": "L-BFGS"}
             found = fit(Bernoulli(1), x, method, penalty=penalty, tol=1e-8, **options)  # type: ignore[arg-type]
@@ -57,14 +57,14 @@ class TestFits:
     def test_a_conjugate_prior_is_rows(self) -> None:
         # of a family: as many more rows with this mean
         x, mean = counts(), 5.0
-        found = fit(Poisson(1), x, penalty=ConjugatePrior(20, [mean]))
+        found = fit(Poisson(1), x, penalty=ConjugatePenalty(20, [mean]))
         expected = (x.sum() + 20 * mean) / (len(x) + 20)
         np.testing.assert_allclose(np.exp(found.natural[0]), expected, rtol=1e-12)
 
     def test_a_conjugate_prior_of_a_mixture_climbs(self) -> None:
         model = Mixture(Poisson(1), 2)
         centre = model.from_parameters(weights=[0.5, 0.5], rate=[[3.0], [3.5]])
-        penalty = ConjugatePrior(30.0, model.to_mean(centre))
+        penalty = ConjugatePenalty(30.0, model.to_mean(centre))
         initial = model.from_parameters(weights=[0.4, 0.6], rate=[[1.0], [6.0]])
         objectives: list[float] = []
         found = fit(
@@ -87,30 +87,30 @@ class TestFits:
         x = np.concatenate([np.random.default_rng(0).normal(size=(30, 1)), 5 + np.zeros((90, 1))])
         x[30:] += np.random.default_rng(1).normal(size=(90, 1))
         free = fit(model, x, seed=0)
-        held = fit(model, x, seed=0, penalty=NormalPrior(1e8, "prior"))
+        held = fit(model, x, seed=0, penalty=NormalPenalty(1e8, "prior"))
         assert not held.standardisation.is_identity
         assert abs(np.log(3)) - 0.3 < abs(model.prior(free.natural)[0]) < np.log(3) + 0.3
         assert abs(model.prior(held.natural)[0]) < 1e-5
         assert held.cross_entropy > free.cross_entropy
 
     def test_several_add_up(self) -> None:
-        one = fit(Poisson(1), counts(), penalty=NormalPrior(6.0))
-        two = fit(Poisson(1), counts(), penalty=[NormalPrior(2.0), NormalPrior(4.0)])
+        one = fit(Poisson(1), counts(), penalty=NormalPenalty(6.0))
+        two = fit(Poisson(1), counts(), penalty=[NormalPenalty(2.0), NormalPenalty(4.0)])
         np.testing.assert_allclose(one.natural, two.natural, rtol=1e-9)
 
     def test_weights_count(self) -> None:
         # once beside all rows: twice the weight, half the pull
         x = counts()
-        doubled = fit(Poisson(1), x, weights=np.full(len(x), 2.0), penalty=NormalPrior(8.0))
-        single = fit(Poisson(1), x, penalty=NormalPrior(4.0))
+        doubled = fit(Poisson(1), x, weights=np.full(len(x), 2.0), penalty=NormalPenalty(8.0))
+        single = fit(Poisson(1), x, penalty=NormalPenalty(4.0))
         np.testing.assert_allclose(doubled.natural, single.natural, rtol=1e-9)
 
     def test_with_samples(self) -> None:
         found = fit(
-            Poisson(1), counts(), "CE-MCGD", penalty=NormalPrior(4.0), seed=0, max_iter=20,
+            Poisson(1), counts(), "CE-MCGD", penalty=NormalPenalty(4.0), seed=0, max_iter=20,
             joint_samples=100,
         )  # fmt: skip
-        exact = fit(Poisson(1), counts(), penalty=NormalPrior(4.0))
+        exact = fit(Poisson(1), counts(), penalty=NormalPenalty(4.0))
         # a rate of 0.01 leaves a standard deviation of about 0.01: ten times that
         np.testing.assert_allclose(found.natural, exact.natural, atol=0.1)
 
@@ -122,14 +122,14 @@ class TestArguments:
 
     def test_values(self) -> None:
         with pytest.raises(ValueError, match=r"^precision: finite and not negative"):
-            NormalPrior(-1.0)
+            NormalPenalty(-1.0)
         with pytest.raises(ValueError, match=r"^centre: not finite"):
-            NormalPrior(1.0, centre=np.nan)
+            NormalPenalty(1.0, centre=np.nan)
         with pytest.raises(ValueError, match=r"^weight must be"):
-            ConjugatePrior(-1.0, [1.0])
+            ConjugatePenalty(-1.0, [1.0])
         with pytest.raises(ValueError, match=r"^part: parts of a model"):
-            fit(Mixture(Poisson(1), 2), counts(), penalty=NormalPrior(1.0, "noise"))
+            fit(Mixture(Poisson(1), 2), counts(), penalty=NormalPenalty(1.0, "noise"))
         with pytest.raises(ValueError, match=r"^precision: one number or 1 for 'prior'"):
-            fit(Mixture(Poisson(1), 2), counts(), penalty=NormalPrior([1.0, 2, 3], "prior"))
+            fit(Mixture(Poisson(1), 2), counts(), penalty=NormalPenalty([1.0, 2, 3], "prior"))
         with pytest.raises(ValueError, match=r"mean"):
-            fit(Poisson(1), counts(), penalty=ConjugatePrior(1.0, [-1.0]))
+            fit(Poisson(1), counts(), penalty=ConjugatePenalty(1.0, [-1.0]))

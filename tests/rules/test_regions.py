@@ -61,6 +61,11 @@ class TestGrid:
         with pytest.raises(ValueError, match=words):
             Grid(*arguments)
 
-    def test_more_points_than_memory(self) -> None:
-        with pytest.raises(ValueError, match="a region needs"):
-            Grid([0] * 8, [1] * 8, 100).latents()
+    def test_more_points_than_can_be_held(self) -> None:
+        with pytest.raises(
+            ValueError, match=r"at most 33,554,432 points in all, not about 10\*\*16"
+        ):
+            Grid([0] * 8, [1] * 8, 100)
+        with pytest.raises(ValueError, match="at most 33,554,432 points"):
+            Circle(10**9, n=10**9)
+        assert Grid([0] * 5, 1, 32).n_features == 5  # exactly as many as there may be

@@ -6,12 +6,14 @@ from harmonium.families.base import ExponentialFamily
 from harmonium.families.boltzmann import Boltzmann
 from harmonium.families.categorical import Categorical
 from harmonium.families.normal import Normal
+from harmonium.families.von_mises import VonMises
 from harmonium.harmonium import Harmonium
 
 _KINDS: tuple[tuple[type[ExponentialFamily], str], ...] = (
     (Normal, "factor"),
     (Boltzmann, "unit"),
     (Categorical, "cluster"),
+    (VonMises, "angle"),
 )
 
 

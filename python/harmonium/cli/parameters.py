@@ -12,8 +12,11 @@ from harmonium.expectation import Prepared
 from harmonium.families.normal_stack import NormalPrepared
 from harmonium.families.product_stack import ProductPrepared
 from harmonium.families.statistic_stack import StatisticPrepared
+from harmonium.rules.conjugated_stack import ConjugatedPrepared
 from harmonium.rules.linear_stack import LinearPrepared
 from harmonium.rules.mixture_stack import MixturePrepared
+from harmonium.rules.population_parameters import tuning_to_parameters
+from harmonium.rules.views import ViewsRule
 from harmonium.validation import FloatArray
 
 
@@ -99,18 +102,68 @@ def _(prepared: LinearPrepared, labels: Sequence[str], members: Sequence[str]) -
     if len(members) > 1:
         return _one_by_one(prepared, labels, members)
     prior = prepared.prior
+    loadings = _likelihood(prepared, labels)
+    if isinstance(prior, NormalPrepared) and _centred(prepared) and _is_identity(prior.matrices[0]):
+        return loadings
+    return [*loadings, *_prior(prepared)]
+
+
+@_grids.register
+def _(prepared: ConjugatedPrepared, labels: Sequence[str], members: Sequence[str]) -> list[Grid]:
+    if len(members) > 1:
+        return _one_by_one(prepared, labels, members)
+    return [*_likelihood(prepared, labels), *_prior(prepared)]
+
+
+def _prior(prepared: Any) -> list[Grid]:
     names = latent_labels(prepared.latent_family)
-    centred = bool(np.allclose(prepared.centres, 0, atol=1e-6))
+    return [_titled("latent", grid) for grid in _grids(prepared.prior, names, ["value"])]
+
+
+@singledispatch
+def _likelihood(prepared: Prepared, labels: Sequence[str]) -> list[Grid]:
+    """Tables of a single point's likelihood, without its prior."""
+    return _grids(prepared, labels, ["value"])
+
+
+@_likelihood.register
+def _(prepared: LinearPrepared, labels: Sequence[str]) -> list[Grid]:
+    names = latent_labels(prepared.latent_family)
     noise = np.sqrt(np.diagonal(prepared.noise.matrices[0]))
-    loadings = Grid(
-        "loadings",
-        labels,
-        ["mean" if centred else "offset", *names, "noise deviation"],
-        np.column_stack([prepared.noise.means[0], prepared.loadings[0], noise]),
-    )
-    if isinstance(prior, NormalPrepared) and centred and _is_identity(prior.matrices[0]):
-        return [loadings]
-    return [loadings, *(_titled("latent", grid) for grid in _grids(prior, names, ["value"]))]
+    first = "mean" if _centred(prepared) else "offset"
+    numbers = np.column_stack([prepared.noise.means[0], prepared.loadings[0], noise])
+    return [Grid("loadings", labels, [first, *names, "noise deviation"], numbers)]
+
+
+@_likelihood.register
+def _(prepared: ConjugatedPrepared, labels: Sequence[str]) -> list[Grid]:
+    latent, theta, interaction = prepared.latent_family, prepared.theta[0], prepared.interaction[0]
+    if isinstance(prepared.rule, ViewsRule):
+        out = []
+        views = prepared.rule.views(prepared.observable, latent)
+        for i, view in enumerate(views):
+            own = theta[None, view.statistics], interaction[None][view.place]
+            stack = view.rule.prepare(view.observable, latent, *own, prepared.prior.natural)
+            tables = _likelihood(stack, labels[view.features])
+            out += [_titled(f"view {i}", grid) for grid in tables]
+        return out
+    names = latent_labels(latent)
+    leading = latent.leading
+    try:
+        gains, _ = tuning_to_parameters(leading, theta, interaction)
+    except ValueError:  # some curve has no preferred value
+        numbers = np.column_stack([theta, interaction])
+        columns = ["theta", *(f"Theta {j}" for j in range(interaction.shape[1]))]
+        return [Grid("log tuning curves", labels, columns, numbers)]
+    curves = [
+        Grid(f"tuning: {grid.title}", grid.columns, grid.rows, grid.values.T)
+        for grid in _grids(leading._prepare(interaction), names, labels)
+    ]
+    return [Grid("gains", labels, ["gain"], gains[:, None]), *curves]
+
+
+def _centred(prepared: LinearPrepared) -> bool:
+    return bool(np.allclose(prepared.centres, 0, atol=1e-6))
 
 
 def _is_identity(matrix: FloatArray) -> bool:
@@ -169,5 +222,14 @@ def _(prepared: LinearPrepared) -> dict[str, Any]:
         "offset": prepared.noise.means.tolist(),
         "loadings": prepared.loadings.tolist(),
         "noise": prepared.noise.covariances.tolist(),
+        "latent": values(prepared.prior),
+    }
+
+
+@values.register
+def _(prepared: ConjugatedPrepared) -> dict[str, Any]:
+    return {
+        "theta": prepared.theta.tolist(),
+        "interaction": prepared.interaction.tolist(),
         "latent": values(prepared.prior),
     }

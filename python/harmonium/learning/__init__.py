@@ -7,7 +7,7 @@ from harmonium.learning.em import Step, em
 from harmonium.learning.fit import Fit, fit
 from harmonium.learning.fit_contrastive import ContrastiveFit, fit_contrastive
 from harmonium.learning.optimisers import Adam, GradientDescent, Momentum, Optimiser
-from harmonium.learning.penalties import ConjugatePrior, NormalPrior
+from harmonium.learning.penalties import ConjugatePenalty, NormalPenalty
 from harmonium.learning.pseudo_likelihood import pseudo_log_likelihood
 from harmonium.learning.standardisation import Standardisation, standardisation_of
 from harmonium.learning.starting import start
@@ -17,14 +17,14 @@ from harmonium.learning.tying import absent, lattice, on_graph, ring, shared_sha
 
 __all__ = [
     "Adam",
-    "ConjugatePrior",
+    "ConjugatePenalty",
     "ConjugationError",
     "ContrastiveFit",
     "ContrastiveStep",
     "Fit",
     "GradientDescent",
     "Momentum",
-    "NormalPrior",
+    "NormalPenalty",
     "Optimiser",
     "Standardisation",
     "Step",

@@ -15,7 +15,7 @@ from harmonium.validation import FloatArray, as_floats, as_positive
 
 
 @dataclass(frozen=True, eq=False)
-class NormalPrior:
+class NormalPenalty:
     """A normal prior on natural parameters: ``precision / 2 |part - centre|**2``.
 
     Parameters
@@ -90,7 +90,7 @@ class NormalPrior:
 
 
 @dataclass(frozen=True, eq=False)
-class ConjugatePrior:
+class ConjugatePenalty:
     """The conjugate prior: as if so many more rows had had these mean parameters.
 
     ``weight (psi(theta) - mean . theta)``, which pulls the model's mean parameters towards
@@ -176,8 +176,8 @@ def as_penalties(penalty: object, model: ExponentialFamily) -> Penalties | None:
             raise TypeError(
                 f"penalty: an object with `value` and `gradient`, or a list of such; got {member!r}"
             )
-        if isinstance(member, ConjugatePrior):
+        if isinstance(member, ConjugatePenalty):
             member.checked(model)
-        elif isinstance(member, NormalPrior):
+        elif isinstance(member, NormalPenalty):
             member._part(model)
     return Penalties(members) if members else None

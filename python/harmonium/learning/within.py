@@ -10,7 +10,7 @@ from harmonium.harmonium import Harmonium
 from harmonium.learning.em import Step, Work
 from harmonium.learning.floating_point import steady
 from harmonium.learning.objective import Objective, Part, Surrogate
-from harmonium.learning.penalties import ConjugatePrior, Penalties
+from harmonium.learning.penalties import ConjugatePenalty, Penalties
 from harmonium.learning.space import Space
 from harmonium.numerics.newton import minimise_convex
 from harmonium.validation import FloatArray
@@ -147,7 +147,7 @@ class WorkWithin(Work):
         done = np.zeros(space.size, dtype=bool)
         if space.is_everything:
             members = () if self._penalties is None else self._penalties.members
-            if all(isinstance(member, ConjugatePrior) for member in members):
+            if all(isinstance(member, ConjugatePenalty) for member in members):
                 return self._with_rows(step, mean, members, notes), ~done
             return natural, done
         if not space.split or not (self._penalties is None or self._penalties.only_of_prior):
@@ -175,7 +175,7 @@ class WorkWithin(Work):
             return np.asarray(step.prepared.maximise(step.sums, notes).natural[0])
         total, weight = self.weight * mean, self.weight
         for member in members:
-            assert isinstance(member, ConjugatePrior)
+            assert isinstance(member, ConjugatePenalty)
             total = total + member.weight * member.checked(model)
             weight += member.weight
         return model._to_natural(model._inside(total / weight))

@@ -1,5 +1,6 @@
 """Regions of a latent space over which a regression of Eq. 10, or an integral, is taken."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,6 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from harmonium.validation import FloatArray, as_count, as_floats, check_memory
+
+#: Points of a region, at most: a function is held at every one of them.
+_MOST = 1 << 25
 
 
 class Region(ABC):
@@ -46,6 +50,7 @@ class Circle(Region):
     def __post_init__(self) -> None:
         object.__setattr__(self, "points", as_count(self.points, name="points", minimum=4))
         object.__setattr__(self, "n", as_count(self.n, name="n"))
+        _check_points(self.n * math.log(self.points))
 
     @property
     def n_features(self) -> int:
@@ -101,6 +106,7 @@ class Grid(Region):
         object.__setattr__(self, "lower", tuple(low.tolist()))
         object.__setattr__(self, "upper", tuple(high.tolist()))
         object.__setattr__(self, "points", tuple(np.broadcast_to(many, n).tolist()))
+        _check_points(float(np.log(np.broadcast_to(many, n)).sum()))
 
     def _axes(self) -> list[FloatArray]:
         spans = zip(self.lower, self.upper, self.points, strict=True)  # type: ignore[arg-type]  # tuples by now
@@ -123,6 +129,14 @@ class Grid(Region):
             own[[0, -1]] /= 2
             weights.append(own)
         return np.asarray(_lattice(weights).prod(-1))
+
+
+def _check_points(log_number: float) -> None:
+    if log_number > math.log(_MOST) + 1e-9:
+        raise ValueError(
+            f"points: a region has at most {_MOST:,} points in all, not about "
+            f"10**{log_number / math.log(10):.1f}; take fewer along each axis"
+        )
 
 
 def _lattice(axes: list[FloatArray]) -> FloatArray:

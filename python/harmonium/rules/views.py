@@ -26,7 +26,7 @@ class ViewsParameters(NamedTuple):
     prior: Any
 
 
-class _View(NamedTuple):
+class View(NamedTuple):
     """One view: its rule and family, its part of the statistic, of the matrix and of the columns."""
 
     rule: ConjugationRule
@@ -76,7 +76,8 @@ class ViewsRule(ConjugationRule):
                     'none does: give shared="shape" to each that has a shape, or to none'
                 )
 
-    def _views(self, observable: ExponentialFamily, latent: ExponentialFamily) -> list[_View]:
+    def views(self, observable: ExponentialFamily, latent: ExponentialFamily) -> list[View]:
+        """Return each view, with its places in the whole."""
         assert isinstance(observable, Product)
         whole = self.interaction_shape(observable, latent)
         views, start, feature = [], 0, 0
@@ -87,7 +88,7 @@ class ViewsRule(ConjugationRule):
             place = (..., rows[:, None], columns[None, :])
             statistics = slice(start, start + part.dimension)
             features = slice(feature, feature + part.n_features)
-            views.append(_View(rule, part, statistics, shape, place, features))
+            views.append(View(rule, part, statistics, shape, place, features))
             start, feature = statistics.stop, features.stop
         return views
 
@@ -113,7 +114,7 @@ class ViewsRule(ConjugationRule):
             view.rule.conjugation_parameters(
                 view.observable, latent, theta[..., view.statistics], interaction[view.place]
             )
-            for view in self._views(observable, latent)
+            for view in self.views(observable, latent)
         ]
         rho = np.zeros((*views[0].rho.shape[:-1], max(rho.shape[-1] for rho, _ in views)))
         for own, _ in views:
@@ -130,7 +131,7 @@ class ViewsRule(ConjugationRule):
     ) -> tuple[FloatArray, FloatArray]:
         """The views' expectations under the one prior."""
         x, cross = np.zeros(theta.shape), np.zeros(interaction.shape)
-        for view in self._views(observable, latent):
+        for view in self.views(observable, latent):
             own = theta[..., view.statistics], interaction[view.place]
             x[..., view.statistics], cross[view.place] = view.rule.forward(
                 view.observable, latent, *own, prior
@@ -147,7 +148,7 @@ class ViewsRule(ConjugationRule):
     ) -> tuple[FloatArray, FloatArray]:
         """Each view by itself."""
         theta, interaction = np.zeros(observable_mean.shape), np.zeros(cross.shape)
-        for view in self._views(observable, latent):
+        for view in self.views(observable, latent):
             theta[..., view.statistics], interaction[view.place] = view.rule.regress(
                 view.observable,
                 latent,
@@ -165,7 +166,7 @@ class ViewsRule(ConjugationRule):
         interaction: FloatArray,
     ) -> tuple[Any, str] | None:
         """Every view must be inside."""
-        for i, view in enumerate(self._views(observable, latent)):
+        for i, view in enumerate(self.views(observable, latent)):
             own = theta[..., view.statistics], interaction[view.place]
             broken = view.rule.outside(view.observable, latent, *own)
             if broken is not None:
@@ -182,7 +183,7 @@ class ViewsRule(ConjugationRule):
         """Return the views' likelihoods as one."""
         return _ViewsLikelihood(self, observable, latent, theta, interaction)
 
-    def _own_totals(self, view: _View, latent: ExponentialFamily, totals: Any) -> FloatArray:
+    def _own_totals(self, view: View, latent: ExponentialFamily, totals: Any) -> FloatArray:
         x, z, cross = totals
         return np.concatenate([x[view.statistics], z, view.shape.entries(cross[view.place])])
 
@@ -208,7 +209,7 @@ class ViewsRule(ConjugationRule):
         """Each view by itself."""
         parts = self._split_totals(observable, latent, totals)
         theta, interaction = theta.copy(), interaction.copy()
-        for view in self._views(observable, latent):
+        for view in self.views(observable, latent):
             theta[view.statistics], interaction[view.place] = view.rule.refit(
                 view.observable,
                 latent,
@@ -243,7 +244,7 @@ class ViewsRule(ConjugationRule):
                 weight,
                 self._own_totals(view, latent, parts),
             )
-            for view in self._views(observable, latent)
+            for view in self.views(observable, latent)
         )
 
     def moved(
@@ -258,7 +259,7 @@ class ViewsRule(ConjugationRule):
     ) -> tuple[FloatArray, FloatArray]:
         """Each view's own columns."""
         theta, interaction = theta.copy(), interaction.copy()
-        for view in self._views(observable, latent):
+        for view in self.views(observable, latent):
             theta[view.statistics], interaction[view.place] = view.rule.moved(
                 view.observable,
                 latent,
@@ -310,7 +311,7 @@ class ViewsRule(ConjugationRule):
                 interaction[view.place],
                 prior,
             )
-            for view in self._views(observable, latent)
+            for view in self.views(observable, latent)
         )
         return ViewsParameters(views, latent.to_parameters(prior))
 
@@ -328,7 +329,7 @@ class ViewsRule(ConjugationRule):
             raise ValueError(f"views: {len(given)} mappings for {len(self.rules)} views")
         prior = latent.check_natural(parameters["prior"], "prior")
         parts = []
-        views = self._views(observable, latent)
+        views = self.views(observable, latent)
         for view, own in zip(views, given, strict=True):
             named = (
                 {"weights": latent.to_parameters(prior).probabilities}
@@ -358,7 +359,7 @@ class _ViewsLikelihood(Likelihood):
         interaction: FloatArray,
     ) -> None:
         super().__init__(rule, observable, latent, theta, interaction)
-        self._views = rule._views(observable, latent)
+        self._views = rule.views(observable, latent)
         self._parts = [
             view.rule.likelihood(
                 view.observable, latent, theta[view.statistics], interaction[view.place]
