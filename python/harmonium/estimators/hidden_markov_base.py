@@ -11,7 +11,7 @@ from harmonium.estimators.arguments import as_choice, as_flag
 from harmonium.estimators.tables import remember, table_for_fit, table_for_use
 from harmonium.expectation import Prepared
 from harmonium.families.base import ExponentialFamily
-from harmonium.learning.fit import check_table
+from harmonium.learning.data import check_table
 from harmonium.sequences import HiddenMarkovChain, HiddenMarkovFit, HiddenMarkovModel
 from harmonium.sequences.hidden_markov_point import Part
 from harmonium.validation import FloatArray, as_count, as_generator
