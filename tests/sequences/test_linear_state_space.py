@@ -255,3 +255,35 @@ def test_a_million_steps() -> None:
     assert np.mean(error**2) == pytest.approx(middle, rel=0.05)
     per_row = -0.5 * (np.log(2 * np.pi * (predicted + 1)) + 1)
     assert found.log_predictive.mean() == pytest.approx(per_row, abs=0.005)
+
+
+def test_any_model_of_any_scale_has_numbers_for_answers() -> None:
+    """No NaN; infinite only where diffuse; later rows never add to a variance."""
+    for seed in range(500, 1000):
+        rng = np.random.default_rng(seed)
+        d, p = (int(n) for n in rng.integers(1, 6, 2))
+        transition = rng.normal(size=(d, d)) * rng.choice([0, 0.3, 0.8, 1.2])
+        loadings = rng.normal(size=(p, d))
+        if rng.random() < 0.3:
+            transition, loadings = np.round(transition), np.round(loadings)
+        root = rng.normal(size=(d, int(rng.integers(0, d + 1))))
+        noise = rng.normal(size=(p, int(rng.integers(0, p + 1))))
+        x = rng.normal(size=(int(rng.integers(1, 40)), p)) * 10.0 ** rng.integers(-9, 9)
+        x[rng.random(x.shape) < rng.choice([0, 0.3, 0.9])] = np.nan
+        process = LinearStateSpace(p, d, noise="full").at(
+            transition=transition,
+            transition_noise=root @ root.T * rng.choice([0, 1e-12, 1, 1e6]),
+            loadings=loadings,
+            noise=noise @ noise.T * rng.choice([0, 1e-300, 1e-20, 1e-12, 1, 1e8]),
+            initial_covariance=rng.choice([0, 1, np.inf], size=d),
+        )
+        filtered, smoothed = process.filter(x), process.smooth(x)
+        for values in (*filtered, *smoothed):
+            assert not np.isnan(values).any(), seed
+        assert np.isfinite(filtered.means).all()
+        assert np.isfinite(smoothed.means).all()
+        before = np.diagonal(filtered.covariances, axis1=1, axis2=2)
+        after = np.diagonal(smoothed.covariances, axis1=1, axis2=2)
+        largest = before[np.isfinite(before)].max(initial=0.0)
+        assert (after >= 0).all()
+        assert (after <= before * (1 + 1e-9) + 1e-12 * largest).all(), seed

@@ -181,6 +181,8 @@ class LinearStateSpacePoint(Learned):
 
     # ------------------------------------------------------------------------ convergence
 
+    # noise of almost nothing makes a gradient beyond all numbers, which is a large one
+    @np.errstate(over="ignore", invalid="ignore")
     def residual(self, sums: FloatArray) -> float:
         """Return the largest standardised difference over the parts that are learned.
 
@@ -198,7 +200,8 @@ class LinearStateSpacePoint(Learned):
         if "initial_covariance" in self.learn:
             whitened = white @ moments.initial_square @ white.T
             parts.append(whitened - moments.sequences * np.eye(len(white)))
-        return float(max((np.abs(part).max(initial=0.0) for part in parts), default=0.0) / total)
+        worst = float(np.max([np.abs(part).max(initial=0.0) for part in parts], initial=0.0))
+        return worst / total if np.isfinite(worst) else np.inf
 
     def _transition_gaps(self, moments: Moments) -> list[FloatArray]:
         own, n = self.parameters, moments.transitions

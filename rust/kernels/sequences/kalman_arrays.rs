@@ -4,6 +4,9 @@
 /// Relative size below which what is left of a row after cancellation is rounding.
 pub const ROUNDING: f64 = 16.0 * f64::EPSILON;
 
+/// Lengths below which nothing can be divided by: they have underflown.
+pub const TINY: f64 = 1e-290;
+
 /// A dense matrix, row by row, whose buffer is used again and again.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Matrix {
@@ -164,7 +167,7 @@ impl Reflection {
         let (first, tail) = (x[0], &x[1..]);
         let norm = norm(x);
         self.v.clear();
-        if norm == 0.0 || !norm.is_finite() {
+        if norm < TINY || !norm.is_finite() {
             self.v.resize(x.len(), 0.0);
             self.beta = 0.0;
             return norm;
@@ -174,13 +177,17 @@ impl Reflection {
         self.v.push(0.0);
         self.v.extend(tail.iter().map(|x| x * scale));
         let sigma = dot(&self.v, &self.v);
+        if a > 0.0 && sigma < TINY {
+            // it points there already, but for what has underflown
+            self.beta = 0.0;
+            return norm;
+        }
         self.v[0] = if a <= 0.0 {
             a - 1.0
         } else {
             -sigma / (a + 1.0)
         };
-        let length = self.v[0] * self.v[0] + sigma;
-        self.beta = if length > 0.0 { 2.0 / length } else { 0.0 };
+        self.beta = 2.0 / (self.v[0] * self.v[0] + sigma);
         norm
     }
 
@@ -224,7 +231,7 @@ pub fn echelon(
         }
         let row = &mut matrix.row_mut(i)[rank..];
         let left = norm(row);
-        if left <= ROUNDING * reference[i] {
+        if left <= ROUNDING * reference[i] || left < TINY {
             row.fill(0.0);
             continue;
         }
@@ -279,11 +286,12 @@ mod tests {
         #[test]
         fn reflections_turn_a_vector_to_the_first_axis(
             data in prop::collection::vec(-1.0..1.0_f64, 1..8),
-            exponent in -300..300_i32,
+            exponent in -280..300_i32,
         ) {
             let x: Vec<f64> = data.iter().map(|x| x * 10.0_f64.powi(exponent)).collect();
             let mut reflection = Reflection::default();
             let length = reflection.of(&x);
+            prop_assume!(length >= TINY);
             let mut turned = x.clone();
             reflection.apply(&mut turned, 0);
             prop_assert!((turned[0] - length).abs() <= 1e-14 * length);

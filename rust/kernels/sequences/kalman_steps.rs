@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use crate::kernels::sequences::kalman_arrays::{
-    Matrix, ROUNDING, Reflection, add_scaled, dot, echelon, norm,
+    Matrix, ROUNDING, Reflection, TINY, add_scaled, dot, echelon, norm,
 };
 use crate::kernels::sequences::kalman_model::{Model, Pattern, Patterns};
 
@@ -328,11 +328,12 @@ fn measure(step: &mut Step, pattern: &Pattern, backward: bool, work: &mut Work) 
         let flat_terms: f64 = (0..d)
             .map(|j| row[j].abs() * norm(step.filtered.diffuse.row(j)))
             .sum();
-        let measurement = if flat > DIFFUSE * flat_terms {
+        let measurement = if flat > DIFFUSE * flat_terms && flat >= TINY {
             settle(step, i, row, variance, backward, work)
         } else {
             loadings(row, &step.filtered.root, &mut work.phi);
-            let known = variance == 0.0 && norm(&work.phi) <= KNOWN * terms;
+            let own = norm(&work.phi);
+            let known = variance == 0.0 && (own <= KNOWN * terms || own < TINY);
             if known {
                 Measurement {
                     kind: Kind::Known,
