@@ -27,6 +27,7 @@ from harmonium.families import (
 from harmonium.harmonium import Harmonium
 from harmonium.models import LinearGaussian, Mixture, PopulationCode, Views
 from harmonium.rules import Circle, Grid
+from harmonium.sequences import HiddenMarkovModel, LinearStateSpace
 from harmonium.tractability import tractability
 
 __version__ = "0.1.0"
@@ -47,8 +48,10 @@ __all__ = [
     "Geometric",
     "Grid",
     "Harmonium",
+    "HiddenMarkovModel",
     "InverseGaussian",
     "LinearGaussian",
+    "LinearStateSpace",
     "Mixture",
     "NegativeBinomial",
     "Normal",

@@ -4,7 +4,9 @@
 // Arguments arrive by value: what was extracted from Python's objects.
 #![allow(clippy::needless_pass_by_value)]
 
+mod kalman;
 mod latents;
+mod sequences;
 mod stacks;
 
 use pyo3::exceptions::{PyNotImplementedError, PyValueError};
@@ -26,7 +28,11 @@ impl From<KernelError> for PyErr {
 #[pymodule]
 mod _kernels {
     #[pymodule_export]
+    use super::kalman::StateSpace;
+    #[pymodule_export]
     use super::latents::{Latent, boltzmann_latent, linear_latent, mixture_latent, normal_latent};
+    #[pymodule_export]
+    use super::sequences::Chain;
     #[pymodule_export]
     use super::stacks::{
         Stack, linear_stack, mixture_stack, normal_stack, product_stack, statistic_stack,

@@ -4,6 +4,7 @@ import tracemalloc
 import warnings
 from itertools import product
 
+import mpmath
 import numpy as np
 import pytest
 
@@ -11,6 +12,7 @@ from harmonium.errors import BoundaryError, BoundaryWarning, DataWarning
 from harmonium.expectation import as_source, expectation
 from harmonium.families import Boltzmann
 from harmonium.families.boltzmann import BOUNDARY_SHARE
+from laws.exact import boltzmann, evaluate
 
 
 def states(n):
@@ -184,3 +186,43 @@ def test_the_m_step_goes_on_from_where_it_is():
     start = family.prepare(np.full((1, 6), -0.5))
     moved = start.maximise(expectation(start, as_source(x)).sums, set())
     np.testing.assert_allclose(moved.natural[0], family.maximum_likelihood(x), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "edges", [None, [(1, 0), (2, 1), (3, 2)], [(1, 0), (2, 1), (3, 2), (3, 0)]]
+)
+@pytest.mark.parametrize("size", [1.0, 20.0, 200.0])
+def test_entropies_against_high_precision(edges, size):
+    machine = Boltzmann(4, edges)
+    natural = size * np.random.default_rng(3).normal(size=(5, machine.dimension))
+    for point, entropy in zip(natural, machine.entropy(natural), strict=True):
+        with mpmath.workdps(2000):
+            psi, mean = evaluate(boltzmann(4, machine.edges), point, 2000)
+            exact = float(psi - mpmath.fdot([mpmath.mpf(float(t)) for t in point], mean))
+        # the rounding of an energy moves an entropy by as much, relatively
+        assert abs(entropy - exact) <= 1e-15 * (1 + 20 * size) * exact + 1e-307
+
+
+@pytest.mark.parametrize("n", [1, 2, 5])
+def test_rare_states_go_there_and_back(n):
+    machine = Boltzmann(n)
+    rng = np.random.default_rng(4)
+    for rate in (-40.0, -150.0, -300.0):
+        natural = np.concatenate([rate + rng.normal(size=n), rng.normal(size=n * (n - 1) // 2)])
+        np.testing.assert_allclose(
+            machine.to_natural(machine.to_mean(natural)), natural, rtol=1e-9, atol=1e-9
+        )
+
+
+def test_a_rare_pair_that_goes_together():
+    machine = Boltzmann(3)
+    natural = np.array([-60.0, -1.0, -80.0, 0.5, 40.0, -0.3])
+    np.testing.assert_allclose(machine.to_natural(machine.to_mean(natural)), natural, rtol=1e-9)
+
+
+def test_what_is_certain_does_not_vary_less_than_not_at_all():
+    machine = Boltzmann(6)
+    natural = 100 * np.random.default_rng(5).normal(size=(300, machine.dimension))
+    fisher = machine.fisher_information(natural)
+    assert (np.diagonal(fisher, axis1=-2, axis2=-1) >= 0).all()
+    assert (machine.to_mean(natural) <= 1).all()

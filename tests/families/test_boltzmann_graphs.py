@@ -113,7 +113,7 @@ def test_inverse_ising_on_forests_is_closed_form(name):
 
 
 def test_inverse_ising_on_a_lattice():
-    family = Boltzmann(64, lattice(8, 8))
+    family = Boltzmann(144, LATTICE)
     natural = 0.4 * np.random.default_rng(4).standard_normal(family.dimension)
     np.testing.assert_allclose(family.to_natural(family.to_mean(natural)), natural, atol=1e-8)
 
@@ -127,6 +127,39 @@ def test_an_edge_without_coupling_changes_nothing():
     same = more.from_parameters(biases=given.biases, couplings=given.couplings)
     assert more.log_partition(same) == pytest.approx(family.log_partition(natural), rel=1e-14)
     np.testing.assert_allclose(more.to_mean(same)[:n], family.to_mean(natural)[:n], rtol=1e-12)
+
+
+@given(graphs(), st.data())
+def test_an_edge_changes_no_answer_that_does_not_depend_on_it(graph, data):
+    n, edges, seed = graph
+    every = [(i, j) for i in range(n) for j in range(i)]
+    more = sorted(
+        {*edges, *data.draw(st.sets(st.sampled_from(every)) if every else st.just(set()))}
+    )
+    family, wider = Boltzmann(n, edges), Boltzmann(n, more)
+    rng = np.random.default_rng(seed)
+    natural = rng.standard_normal(family.dimension)
+    given = family.to_parameters(natural)
+    same = wider.from_parameters(biases=given.biases, couplings=given.couplings)
+    x = (rng.random((6, n)) < 0.5).astype(float)
+    for ours, theirs in (
+        (family.log_partition(natural), wider.log_partition(same)),
+        (family.entropy(natural), wider.entropy(same)),
+        (family.log_density(natural, x), wider.log_density(same, x)),
+        (family.to_mean(natural)[:n], wider.to_mean(same)[:n]),
+        (family.most_probable(natural), wider.most_probable(same)),
+    ):
+        np.testing.assert_allclose(theirs, ours, rtol=1e-12, atol=1e-13)
+    x[rng.random(x.shape) < 0.5] = np.nan
+    ours, theirs = family.complete(natural, x), wider.complete(same, x)
+    np.testing.assert_allclose(theirs.log_marginal, ours.log_marginal, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(
+        theirs.expected_statistic[:, :n], ours.expected_statistic[:, :n], rtol=1e-12, atol=1e-13
+    )
+    # and the means of the wider machine tell that the edge couples nothing
+    back = wider.to_parameters(wider.to_natural(wider.to_mean(same)))
+    np.testing.assert_allclose(back.couplings, given.couplings, atol=1e-8)
+    np.testing.assert_allclose(back.biases, given.biases, atol=1e-8)
 
 
 def test_elimination_widths():

@@ -6,6 +6,7 @@ import pytest
 from harmonium.errors import BoundaryError, BoundaryWarning
 from harmonium.expectation import as_source, expectation
 from harmonium.families import Categorical
+from laws.exact import categorical, evaluate
 
 
 def test_one_category_tells_nothing():
@@ -108,3 +109,30 @@ def test_what_is_refused():
     for n in (0, -1, 2.5, "3", True):
         with pytest.raises((ValueError, TypeError), match="n_categories"):
             Categorical(n)
+
+
+def test_means_of_large_logits_against_high_precision():
+    family, rng = Categorical(5), np.random.default_rng(0)
+    for natural in rng.uniform(-700, 700, (50, 4)):
+        _, exact = evaluate(categorical, natural)
+        # a relative change of 8 eps in every logit, and of the mean itself
+        mean = np.array([float(p) for p in exact])
+        fisher = np.abs(np.diag(mean) - np.outer(mean, mean))
+        bound = 8 * np.finfo(float).eps * np.maximum(mean, fisher @ np.abs(natural))
+        assert (np.abs(family.to_mean(natural) - mean) <= bound + 1e-307).all()
+
+
+def test_entropy_of_a_category_that_is_all_but_certain():
+    family = Categorical(3)
+    expected = 300 * np.exp(-300) + np.exp(-300)
+    np.testing.assert_allclose(family.entropy([-300.0, -1e5]), expected, rtol=1e-13)
+    np.testing.assert_allclose(family.entropy([300.0, -1e5]), expected, rtol=1e-13)
+
+
+def test_fisher_information_of_a_category_that_is_all_but_certain():
+    # variances and covariances keep their digits, so that its inverse does
+    fisher = Categorical(3).fisher_information([40.0, 10.0])
+    p = np.exp([-40.0, -30.0])
+    np.testing.assert_allclose(fisher[0, 0], p.sum(), rtol=1e-12)
+    np.testing.assert_allclose(fisher[0, 1], -p[1], rtol=1e-12)
+    np.testing.assert_allclose(fisher[1, 1], p[1], rtol=1e-12)

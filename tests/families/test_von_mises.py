@@ -7,7 +7,9 @@ from scipy import stats
 
 from harmonium.errors import BoundaryWarning, DataWarning
 from harmonium.families import VonMises
+from laws.goodness_of_fit import SMALLEST_P
 
+DRAWS = 20_000
 EPS = float(np.finfo(float).eps)
 CONCENTRATIONS = np.concatenate([[0.0], np.geomspace(1e-12, 1e12, 49)])
 DIRECTIONS = np.linspace(0, 2 * np.pi, 13)[:-1]
@@ -64,6 +66,32 @@ def test_uniform_where_there_is_no_concentration():
     np.testing.assert_array_equal(family.fisher_information([0.0, 0.0]), 0.5 * np.eye(2))
     draws = family.sample([0.0, 0.0], rng=1, size=5000)
     assert stats.kstest(draws[:, 0] / (2 * np.pi), "uniform").pvalue > 1e-6
+
+
+@pytest.mark.parametrize("concentration", [1e-12, 1e-9, 1e-5, 0.1, 2.0, 40.0, 1e4])
+def test_draws(concentration):
+    draws = VonMises().sample([0.0, concentration], rng=3, size=DRAWS)[:, 0]
+    # scipy's angles go on from turn to turn
+    below = stats.vonmises(concentration, loc=0.5 * np.pi).cdf(draws)
+    assert stats.kstest(np.mod(below, 1.0), "uniform").pvalue >= SMALLEST_P
+
+
+@pytest.mark.parametrize("concentration", [1e4, 1e6, 1.1e6, 1e9, 1e12])
+def test_draws_of_large_concentration(concentration):
+    direction = np.array([np.cos(2.0), np.sin(2.0)])
+    draws = VonMises().sample(concentration * direction, rng=4, size=DRAWS)[:, 0]
+    # 2 k (1 - cos) is the square of a normal number, but for 1 / k; angles are rounded by eps
+    square = 4 * concentration * np.sin(0.5 * (draws - 2.0)) ** 2
+    assert stats.kstest(square, stats.chi2(1).cdf).pvalue >= SMALLEST_P
+    above = int((draws > 2.0).sum())
+    assert stats.binomtest(above, DRAWS, 0.5).pvalue >= SMALLEST_P
+
+
+def test_draws_of_mixed_concentrations():
+    natural = np.array([[0.0, 0.0], [1e-9, 0.0], [0.0, 3.0], [1e9, 0.0]])
+    draws = VonMises().sample(natural, rng=5, size=DRAWS)[..., 0]
+    mean = np.stack([np.cos(draws), np.sin(draws)], -1).mean(0)
+    assert (np.abs(mean - VonMises().to_mean(natural)) < 6.5 / np.sqrt(DRAWS)).all()
 
 
 @pytest.mark.parametrize("concentration", [1e-3, 1.0, 300.0, 3e3, 1e8, 1e12])

@@ -18,3 +18,10 @@ def test_means_are_met_over_the_whole_domain(monkeypatch):
     np.testing.assert_allclose(digamma_difference(*found), one, rtol=2e-14)
     np.testing.assert_allclose(digamma_difference(*found[::-1]), other, rtol=2e-14)
     assert len(steps) <= 30
+
+
+def test_parameters_so_small_that_trigammas_squared_overflow():
+    a, b = np.exp(np.random.default_rng(1).uniform(np.log(1e-100), np.log(1e-70), (2, 500)))
+    found = module.match_beta(-digamma_difference(a, b), -digamma_difference(b, a))
+    np.testing.assert_allclose(found[0], a, rtol=1e-13)
+    np.testing.assert_allclose(found[1], b, rtol=1e-13)

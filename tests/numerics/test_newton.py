@@ -62,3 +62,13 @@ def test_stops_where_rounding_allows_no_progress(least):
 def test_start_at_the_answer():
     start = np.log([2.0, 3.0])
     np.testing.assert_array_equal(match_mean(exponential, np.exp(start), start), start)
+
+
+@pytest.mark.parametrize("start", [0.0, -30.0])
+@pytest.mark.parametrize("short", [0.0, 10.0, 20.0])
+def test_rare_means_are_met_relatively(start, short):
+    # from means e**70 times too large, and e**-20 of what they are
+    p = np.array([1e-40, 1e-44, 1e-13, 0.3])
+    answer = np.log(p) - np.log1p(-p.sum())
+    theta = match_mean(log_sum, p, np.array([start, answer[1] - short, start, 0.0]))
+    np.testing.assert_allclose(theta, answer, rtol=1e-12)

@@ -8,9 +8,11 @@ from harmonium.numerics.symmetric import (
     floor_covariances,
     floor_variances,
     inverse,
+    lower_root,
     outer,
     pack_lower,
     positive_definite,
+    semidefinite_root,
     unpack_lower,
     whitening,
 )
@@ -96,3 +98,23 @@ def test_variances_are_raised_to_the_floor():
     assert floored.moved
     np.testing.assert_array_equal(floored.covariance, [[1.0, 0.25], [4.0, 9.0]])
     assert not floor_variances(np.ones((1, 2)), np.full(2, 0.5)).moved
+
+
+@pytest.mark.parametrize("rank", [0, 1, 2, 4])
+def test_roots_of_semidefinite_matrices_have_their_rank_and_product(rank):
+    factor = np.random.default_rng(rank).standard_normal((4, rank))
+    scales = np.array([1e-8, 1.0, 0.0, 1e8])
+    matrix = (factor * scales[:, None]) @ (factor * scales[:, None]).T
+    root = semidefinite_root(matrix)
+    assert root.shape == (4, min(rank, 3))
+    unit = np.where(scales > 0, scales, 1.0)
+    np.testing.assert_allclose(
+        root @ root.T / outer(unit, unit), matrix / outer(unit, unit), atol=1e-13
+    )
+    lower = lower_root(root)
+    assert lower.shape == (4, 4)
+    assert (np.triu(lower, 1) == 0).all()
+    assert (np.diagonal(lower) >= 0).all()
+    np.testing.assert_allclose(
+        lower @ lower.T / outer(unit, unit), matrix / outer(unit, unit), atol=1e-12
+    )

@@ -13,7 +13,7 @@ from harmonium.families.base import Completed, ExponentialFamily, Indices, disti
 from harmonium.families.boltzmann_dense import Enumeration
 from harmonium.families.boltzmann_gibbs import colour, gibbs
 from harmonium.families.boltzmann_tied import match_tied_machines
-from harmonium.families.boltzmann_tree import JunctionTree
+from harmonium.families.boltzmann_tree import JunctionTree, match_forest
 from harmonium.families.statistic_stack import BOUNDARY_NOTE, StatisticPrepared, TiedFit
 from harmonium.families.tied import average
 from harmonium.numerics.elimination import Edges
@@ -172,7 +172,7 @@ class Boltzmann(ExponentialFamily):
     def _to_natural(self, mean: FloatArray) -> FloatArray:
         out = np.empty_like(mean)
         for place in np.ndindex(mean.shape[:-1]):
-            out[place] = self._match(mean[place], self._independent(mean[place]))
+            out[place] = self._match(mean[place], self._start(mean[place]))
             reached = self._to_mean(out[place])
             if np.abs(reached - mean[place]).max() > 1e-10:
                 raise BoundaryError(
@@ -180,6 +180,9 @@ class Boltzmann(ExponentialFamily):
                     f"and pairs: they contradict each other; got {mean[place]} for {self!r}"
                 )
         return out
+
+    def _entropy(self, natural: FloatArray) -> FloatArray:
+        return self._exact.entropy(self._flat(natural)).reshape(natural.shape[:-1])
 
     def _certain(self, natural: FloatArray) -> bool:
         """Whether some statistic, or sum of statistics, hardly varies: the boundary is near."""
@@ -199,10 +202,18 @@ class Boltzmann(ExponentialFamily):
         start = BoltzmannPrepared(self, self._independent(mean)[None])
         return np.asarray(start.maximise(np.concatenate([[1.0], mean])[None], notes).natural[0])
 
+    def _start(self, mean: FloatArray) -> FloatArray:
+        """The nearer of independent units and of pairs without loops: where Newton starts."""
+        starts = np.stack([self._independent(mean), match_forest(mean, *self._pairs)])
+        if not (np.abs(starts[1]) <= LARGEST).all():
+            return np.asarray(starts[0])
+        away = (np.abs(self._to_mean(starts) - mean) / mean).max(-1)
+        return np.asarray(starts[away.argmin()])
+
     def _independent(self, mean: FloatArray) -> FloatArray:
-        """The machine of independent units with the same activities: where Newton starts."""
+        """The machine of independent units with the same activities."""
         start = np.zeros(self.dimension)
-        p = np.clip(mean[: self.n], 1e-12, 1 - 1e-12)
+        p = np.clip(mean[: self.n], 1e-300, 1 - 1e-12)
         start[: self.n] = np.log(p) - np.log1p(-p)
         return start
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from scipy.special import logsumexp
 
+from harmonium.numerics.discrete_entropy import discrete_entropy
 from harmonium.numerics.newton import match_mean
 from harmonium.validation import FloatArray
 
@@ -50,8 +51,15 @@ class Enumeration:
         """Return the mean parameters, (batch, dimension)."""
         masks = _masks(self.n)
         return self._by_blocks(
-            natural, lambda part: _superset_sums(self._probabilities(part), self.n)[:, masks]
+            natural,
+            lambda part: np.minimum(
+                _superset_sums(self._probabilities(part), self.n)[:, masks], 1.0
+            ),
         )
+
+    def entropy(self, natural: FloatArray) -> FloatArray:
+        """Return the entropies, (batch,)."""
+        return self._by_blocks(natural, lambda part: discrete_entropy(self._energies(part)))
 
     def oracle(self, natural: FloatArray) -> tuple[float, FloatArray, FloatArray]:
         """Return psi, its gradient and its Hessian at one point (dimension,)."""
@@ -59,7 +67,8 @@ class Enumeration:
         top = float(energies.max())
         weights = np.exp(energies - top)
         total = float(weights.sum())
-        totals = _superset_sums(weights / total, self.n)
+        # a certain pair must not be more than certain: its variance would be negative
+        totals = np.minimum(_superset_sums(weights / total, self.n), 1.0)
         masks = _masks(self.n)
         mean = totals[masks]
         hessian = totals[masks[:, None] | masks[None, :]] - np.outer(mean, mean)

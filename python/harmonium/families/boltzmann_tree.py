@@ -6,11 +6,13 @@ Read backwards, ``P(z_i = 1 | S)`` is the logistic function of ``f1 - f0``: marg
 and the most probable state follow clique by clique.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from scipy.special import expit
 
+from harmonium.numerics.discrete_entropy import discrete_entropy
 from harmonium.numerics.elimination import Edges, Elimination, eliminate
 from harmonium.numerics.newton import match_mean, match_mean_by_products
 from harmonium.validation import FloatArray
@@ -115,13 +117,24 @@ class JunctionTree:
 
     def mean(self, natural: FloatArray) -> FloatArray:
         """Return the mean parameters, (batch, n + edges)."""
+        return self._expectations([joint for _, _, joint in self._downward(natural)][::-1])
+
+    def entropy(self, natural: FloatArray) -> FloatArray:
+        """Return the entropies, (batch,): of each unit given those eliminated later, all added."""
+        total = np.zeros(len(natural))
+        for odds, own, _ in self._downward(natural):
+            given = discrete_entropy(np.stack([np.zeros_like(odds), odds], -1))
+            total += (own * given).reshape(len(natural), -1).sum(-1)
+        return total
+
+    def _downward(self, natural: FloatArray) -> Iterator[tuple[FloatArray, FloatArray, FloatArray]]:
+        """Each clique's odds, its separator's law and its own, from the root."""
         _, odds = self.upward(natural)
         joints: list[Any] = [None] * len(odds)
         for k in range(len(odds) - 1, -1, -1):
-            share = expit(odds[k])
             own = self._law(joints, k, len(natural))
-            joints[k] = np.stack([own * expit(-odds[k]), own * share], 1)
-        return self._expectations(joints)
+            joints[k] = np.stack([own * expit(-odds[k]), own * expit(odds[k])], 1)
+            yield odds[k], own, joints[k]
 
     def _law(self, joints: list[Any], k: int, batch: int) -> FloatArray:
         clique = self.elimination.cliques[k]
@@ -184,7 +197,8 @@ class JunctionTree:
 
         Where the Hessian would be large its products stand in for it (conjugate gradients).
         """
-        first = self._as_forest(mean)
+        i, j = np.array(self.edges, dtype=np.intp).reshape(-1, 2).T
+        first = match_forest(mean, i, j)
         if not self._loops():
             return first
         if len(mean) * self.elimination.states <= 1 << 24:
@@ -200,23 +214,6 @@ class JunctionTree:
 
     def _loops(self) -> bool:
         return self.elimination.width > 1
-
-    def _as_forest(self, mean: FloatArray) -> FloatArray:
-        """The natural parameters if the graph had no loop: log odds of pairs and of units."""
-        p = mean[: self.n]
-        out = np.empty_like(mean)
-        out[: self.n] = np.log(p) - np.log1p(-p)
-        if not self.edges:
-            return out
-        i, j = np.array(self.edges).T
-        both = mean[self.n :]
-        only_i, only_j = p[i] - both, p[j] - both
-        neither = (1 - p[i]) - only_j
-        out[self.n :] = np.log(both) + np.log(neither) - np.log(only_i) - np.log(only_j)
-        # each edge moves its units' log odds from those of the unit alone to those given the other off
-        np.add.at(out, i, np.log(only_i) - np.log(neither) - np.log(p[i]) + np.log1p(-p[i]))
-        np.add.at(out, j, np.log(only_j) - np.log(neither) - np.log(p[j]) + np.log1p(-p[j]))
-        return out
 
     # ------------------------------------------------------------------------ samples
 
@@ -254,3 +251,25 @@ class JunctionTree:
             table = odds[k].reshape(len(odds[k]), -1)
             states[:, clique.variable] = choose(k, table[np.arange(n) % len(table), place])
         return states.astype(float)
+
+
+def match_forest(mean: FloatArray, i: _Ints, j: _Ints) -> FloatArray:
+    """Return the natural parameters if pairs i, j made no loop: log odds of pairs and of units.
+
+    Infinite or NaN where a pair leaves nothing to one of its four states.
+    """
+    n = len(mean) - len(i)
+    p = mean[:n]
+    out = np.empty_like(mean)
+    both = mean[n:]
+    only_i, only_j = p[i] - both, p[j] - both
+    neither = (1 - p[i]) - only_j
+    with np.errstate(divide="ignore", invalid="ignore"):
+        out[:n] = np.log(p) - np.log1p(-p)
+        log_i, log_j, log_neither = np.log(only_i), np.log(only_j), np.log(neither)
+        out[n:] = np.log(both) + log_neither - log_i - log_j
+        # each edge moves its units' log odds from those of the unit alone to those given the
+        # other off
+        np.add.at(out, i, log_i - log_neither - np.log(p[i]) + np.log1p(-p[i]))
+        np.add.at(out, j, log_j - log_neither - np.log(p[j]) + np.log1p(-p[j]))
+    return out

@@ -13,6 +13,7 @@ from harmonium.families.base import (
     Indices,
     distinct,
 )
+from harmonium.numerics.discrete_entropy import discrete_entropy
 from harmonium.validation import (
     FloatArray,
     as_count,
@@ -83,14 +84,31 @@ class Categorical(ExponentialFamily):
         return np.asarray(logsumexp(np.concatenate([zero, natural], -1), -1))
 
     def _to_mean(self, natural: FloatArray) -> FloatArray:
-        return np.exp(self._log_probabilities(natural)[..., 1:])
+        return self._probabilities(natural)[..., 1:]
+
+    def _probabilities(self, natural: FloatArray) -> FloatArray:
+        # shares of weights: the log of their sum would round by the size of the largest logit
+        logits = np.insert(natural, 0, 0.0, axis=-1)
+        weights = np.exp(logits - logits.max(-1, keepdims=True))
+        return np.asarray(weights / weights.sum(-1, keepdims=True))
 
     def _to_natural(self, mean: FloatArray) -> FloatArray:
         return np.asarray(np.log(mean) - np.log1p(-mean.sum(-1, keepdims=True)))
 
     def _fisher_information(self, natural: FloatArray) -> FloatArray:
-        p = self._to_mean(natural)
-        return p[..., None] * np.eye(self.dimension) - p[..., :, None] * p[..., None, :]
+        p = self._probabilities(natural)
+        # one less the largest is the sum of the others, however little that is
+        largest = p.argmax(-1)[..., None]
+        others = p.copy()
+        np.put_along_axis(others, largest, 0.0, -1)
+        rest = 1.0 - p
+        np.put_along_axis(rest, largest, others.sum(-1, keepdims=True), -1)
+        variance = (p * rest)[..., 1:, None] * np.eye(self.dimension)
+        p = p[..., 1:]
+        return variance - p[..., :, None] * p[..., None, :] * (1.0 - np.eye(self.dimension))
+
+    def _entropy(self, natural: FloatArray) -> FloatArray:
+        return discrete_entropy(np.insert(natural, 0, 0.0, axis=-1))
 
     def _sample(self, natural: FloatArray, rng: np.random.Generator) -> FloatArray:
         cumulative = np.exp(self._log_probabilities(distinct(natural))).cumsum(-1)

@@ -16,6 +16,7 @@ from harmonium.numerics.bessel_of_order import (
     bessel_ratio_of_order,
     log_hypergeometric_less_argument,
 )
+from harmonium.numerics.sphere_draws import draw_one_less_cosine
 from harmonium.validation import FloatArray, as_count, as_floats, check_angles, check_finite
 
 
@@ -118,8 +119,15 @@ class VonMises(IndependentFamily):
     def _sample(self, natural: FloatArray, rng: np.random.Generator) -> FloatArray:
         concentration, cosine, sine = self._polar(natural)
         mean = np.arctan2(sine, cosine)
-        # numpy turns to a wrapped normal above 1e6, where the two agree to double precision
-        return _wrapped(rng.vonmises(mean, concentration))
+        # beyond these numpy turns to approximations: a uniform and a wrapped normal law
+        plain = (concentration >= 1e-5) & (concentration <= 1e6)
+        draws = rng.vonmises(mean, np.where(plain, concentration, 1.0))
+        other = np.flatnonzero(~plain)
+        if len(other):
+            gap = draw_one_less_cosine(concentration.ravel()[other], 1, rng)
+            away = 2 * np.arcsin(np.sqrt(0.5 * gap)) * np.where(rng.random(len(gap)) < 0.5, -1, 1)
+            draws.ravel()[other] = mean.ravel()[other] + away
+        return _wrapped(draws)
 
     def _outside(self, natural: FloatArray) -> tuple[Any, str] | None:
         mask = (self._polar(natural)[0] > self.MAX_CONCENTRATION * (1 + 1e-12)).any(-1)

@@ -13,6 +13,7 @@ from harmonium.numerics.bessel_of_order import (
     log_hypergeometric,
     log_hypergeometric_less_argument,
 )
+from harmonium.numerics.sphere_draws import draw_one_less_cosine
 from harmonium.numerics.symmetric import outer
 from harmonium.validation import FloatArray, as_count, as_floats, check_unit_vectors
 
@@ -116,7 +117,7 @@ class VonMisesFisher(ExponentialFamily):
 
     def _sample(self, natural: FloatArray, rng: np.random.Generator) -> FloatArray:
         k = _length(natural)
-        gap = _one_less_cosines(k, self.n - 1, rng)
+        gap = draw_one_less_cosine(k, self.n - 1, rng)
         tangent = rng.standard_normal((*k.shape, self.n - 1))
         # as often 1 as -1 in two dimensions
         tangent = tangent / _length(tangent)[..., None]
@@ -175,33 +176,6 @@ def _length(vectors: FloatArray) -> FloatArray:
     scale = np.abs(vectors).max(-1)
     safe = np.where(scale > 0, scale, 1.0)
     return np.asarray(scale * np.sqrt(((vectors / safe[..., None]) ** 2).sum(-1)))
-
-
-def _one_less_cosines(k: FloatArray, m: int, rng: np.random.Generator) -> FloatArray:
-    """One less the cosine of the angle to the mean direction, in m + 1 dimensions.
-
-    Ulrich (1984) with Wood's (1994) correction: a beta variable, moved by Moebius' transformation,
-    accepted with probability above 0.6 at any concentration. In terms of one less the cosine,
-    which is as small as 1 / k, no digits are lost.
-    """
-    flat = k.reshape(-1)
-    # b = (1 - x0) / (1 + x0), x0 the cosine at which envelope and law touch
-    b = m / (2 * flat + np.hypot(2 * flat, m))
-    below, x0 = 2 * b / (1 + b), (1 - b) / (1 + b)
-    out = np.empty_like(flat)
-    waiting = np.arange(len(flat))
-    while len(waiting):
-        one, other = rng.standard_gamma(0.5 * m, (2, len(waiting)))
-        own = b[waiting]
-        gap = 2 * own * one / np.maximum(other + own * one, np.finfo(float).tiny)
-        up, at = below[waiting], x0[waiting]
-        envelope = np.log1p(at * (gap - up) / (2 * up / (1 + own)))
-        accept = flat[waiting] * (up - gap) + m * envelope >= -rng.standard_exponential(
-            len(waiting)
-        )
-        out[waiting[accept]] = gap[accept]
-        waiting = waiting[~accept]
-    return np.minimum(out, 2.0).reshape(k.shape)
 
 
 def _turned(x: FloatArray, direction: FloatArray, known: Any) -> FloatArray:

@@ -12,6 +12,7 @@ from harmonium.learning.pseudo_likelihood import pseudo_log_likelihood
 from harmonium.learning.standardisation import Standardisation, standardisation_of
 from harmonium.learning.starting import start
 from harmonium.learning.subspace import Subspace
+from harmonium.learning.tuning_curves import fit_tuning_curves
 from harmonium.learning.tying import absent, lattice, on_graph, ring, shared_shape, tied
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "em",
     "fit",
     "fit_contrastive",
+    "fit_tuning_curves",
     "lattice",
     "on_graph",
     "pseudo_log_likelihood",

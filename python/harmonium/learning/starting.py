@@ -4,7 +4,7 @@ Starting points are made from distinct rows and their weights, so that an intege
 same as so many repetitions, and the order of the rows does not matter.
 """
 
-from typing import Any, Literal
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 
@@ -40,6 +40,13 @@ _FAINT = 1e-3
 
 #: How the rows are first shared among components.
 Sharing = Literal["kmeans", "k-means++", "random", "random_from_data"]
+
+
+def as_sharing(sharing: object) -> Sharing:
+    """Return a way to share rows by its name; ValueError for others."""
+    if sharing not in get_args(Sharing):
+        raise ValueError(f"sharing: one of {get_args(Sharing)}; got {sharing!r}")
+    return cast(Sharing, sharing)
 
 
 @steady

@@ -66,12 +66,12 @@ def _partner(small: FloatArray, size: FloatArray) -> FloatArray:
 def _newton_step(a: FloatArray, b: FloatArray, target: FloatArray) -> tuple[FloatArray, FloatArray]:
     one, other = digamma_difference(a, b), digamma_difference(b, a)
     # dx / d log a and dx / d log b of the logarithms of both
-    total = a + b
-    shared = trigamma(total)
+    shared = trigamma(a + b)
     aa, bb = -a * trigamma_difference(a, b) / one, -b * trigamma_difference(b, a) / other
     ab, ba = b * shared / one, a * shared / other
     short = target - np.log(np.stack([one, other]))
-    determinant = _determinant(a, b, shared) / one / other * a * b
+    # of numbers near one: trigammas themselves, and their products, pass the largest double
+    determinant = np.maximum(aa * bb - ab * ba, 1e-300)
     step = np.stack(
         [
             (bb * short[0] - ab * short[1]) / determinant,
@@ -80,10 +80,3 @@ def _newton_step(a: FloatArray, b: FloatArray, target: FloatArray) -> tuple[Floa
     )
     length = np.abs(step).max(0)
     return step * np.minimum(1.0, _LONGEST / np.maximum(length, 1e-300)), np.abs(short).max(0)
-
-
-def _determinant(a: FloatArray, b: FloatArray, shared: FloatArray) -> FloatArray:
-    """``trigamma(a) trigamma(b) - (trigamma(a) + trigamma(b)) trigamma(a + b)``, above zero."""
-    return np.maximum(
-        trigamma_difference(a, b) * trigamma_difference(b, a) - shared * shared, 1e-300
-    )

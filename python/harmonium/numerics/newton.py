@@ -17,6 +17,9 @@ Hessian = Callable[[FloatArray], FloatArray]
 #: The Hessian at a point (first) times a vector (second).
 Product = Callable[[FloatArray, FloatArray], FloatArray]
 
+#: The largest change of a parameter where only the gradient tells progress.
+_STRIDE = 4.0
+
 
 def match_mean(
     oracle: Oracle,
@@ -98,7 +101,7 @@ def minimise_convex(
 
 
 def _bound(mean: FloatArray, tolerance: float) -> FloatArray:
-    return np.asarray(tolerance * np.maximum(np.abs(mean), tolerance))
+    return np.asarray(np.maximum(tolerance * np.abs(mean), np.finfo(float).tiny))
 
 
 def _descend(
@@ -128,9 +131,13 @@ def _descend(
             length /= 2 if np.isfinite(new[0]) else 16
         else:
             # the value is level to rounding: the gradient alone tells progress
-            length = 1.0
+            length, least = 1.0, 0.5 * error
             new = dual(natural - step)
-            if not (np.abs(new[1]) / bound).max() <= 0.5 * error:
+            if not (np.abs(new[1]) / bound).max() <= least and np.abs(step).max() > _STRIDE:
+                # the mean of what is rare is nearly an exponential: not met in one stride
+                length, least = _STRIDE / float(np.abs(step).max()), (1.0 - 1e-12) * error
+                new = dual(natural - length * step)
+            if not (np.abs(new[1]) / bound).max() <= least:
                 break
         natural, point = natural - length * step, new
     return natural

@@ -134,3 +134,36 @@ def _well_conditioned(correlation: FloatArray) -> bool:
     if pivots.min() > 1e-6:
         return True
     return bool(np.linalg.eigvalsh(correlation)[0] >= CORRELATION_FLOOR)
+
+
+def semidefinite_root(matrix: FloatArray, tolerance: float = 1e-14) -> FloatArray:
+    """Return a root (n, rank) of a positive semidefinite (n, n) matrix: ``root @ root.T`` is it.
+
+    Cholesky's factorisation with pivoting, of the correlations: directions whose share of a
+    column's variance is below ``tolerance`` are rounding, and zero.
+    """
+    n = len(matrix)
+    scale = np.sqrt(np.maximum(np.diagonal(matrix), 0.0))
+    safe = np.where(scale > 0, scale, 1.0)
+    left = matrix / outer(safe, safe)
+    root = np.zeros((n, n))
+    for rank in range(n):
+        diagonal = np.diagonal(left)
+        pivot = int(diagonal.argmax())
+        if diagonal[pivot] <= tolerance * n:
+            return np.ascontiguousarray(root[:, :rank] * scale[:, None])
+        column = left[:, pivot] / np.sqrt(diagonal[pivot])
+        root[:, rank] = column
+        left = left - outer(column, column)
+        # what has been explained exactly stays so
+        left[pivot] = left[:, pivot] = 0.0
+    return np.asarray(root * scale[:, None])
+
+
+def lower_root(root: FloatArray) -> FloatArray:
+    """Return the lower triangular (n, n) matrix, diagonal not negative, with the same product."""
+    n, rank = root.shape
+    wide = np.concatenate([root, np.zeros((n, max(0, n - rank)))], 1)
+    lower = np.linalg.qr(wide.T)[1].T
+    signs = np.where(np.diagonal(lower) < 0, -1.0, 1.0)
+    return np.asarray(lower * signs)

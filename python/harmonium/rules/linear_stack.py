@@ -172,6 +172,11 @@ class LinearPrepared(Prepared):
         prior = self.prior.maximise(latent, notes)
         return LinearPrepared(self.observable, self.latent_family, loadings, noise, prior)
 
+    def maximise_prior(self, sums: FloatArray, notes: set[str]) -> "LinearPrepared":
+        """Return the same lines and noise with the priors that fit z."""
+        prior = self.prior.maximise(self._split(sums)[1], notes)
+        return LinearPrepared(self.observable, self.latent_family, self.loadings, self.noise, prior)
+
     def _noise_floor(self, own: FloatArray) -> FloatArray:
         """Least standard deviations (n,) of the noise: relative to those of the columns."""
         n, shape = self.observable.n, self.observable._shape

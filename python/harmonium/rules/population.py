@@ -113,6 +113,10 @@ class PopulationRule(ConjugationRule):
             out[neurons] = (design.solve @ psi).T
         return Conjugation(out[:, :-1], out[:, -1])
 
+    def statistic(self, latent: ExponentialFamily) -> FloatArray:
+        """Return the leading statistic (points, width) at the region's points."""
+        return _design(self.region, latent.leading).statistic
+
     def residuals(
         self,
         observable: ExponentialFamily,

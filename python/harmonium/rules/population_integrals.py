@@ -119,8 +119,8 @@ class IntegralsOverRegion:
         self._log_volumes = np.log(region.volumes())
         self._statistic = statistic
 
-    def _shares(self, laws: FloatArray) -> FloatArray:
-        """Probabilities (laws, points) of the leading variable; what is missing is said."""
+    def probabilities(self, laws: FloatArray) -> FloatArray:
+        """Return probabilities (laws, points) of the leading variable; what is missing is said."""
         leading = self._latent.leading
         logs = self._latent._prepare(laws).evaluate(self._points).T
         base = self._latent._prepare(laws[:1]).log_base_measure(self._points)
@@ -150,7 +150,7 @@ class IntegralsOverRegion:
         step = max(1, _BLOCK // len(self._points)) if one else 1
         for start in range(0, len(laws), step):
             some = slice(start, start + step)
-            shares = self._shares(laws[some])
+            shares = self.probabilities(laws[some])
             rates = self._trials * expit(thetas[start] + self._statistic @ curves[start].T)
             x[some] = shares @ rates
             for i in range(n):
@@ -161,7 +161,7 @@ class IntegralsOverRegion:
         self, mean: FloatArray, cross: FloatArray, law: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
         """Return theta (n,) and interaction (n, width): a logistic regression for each neuron."""
-        shares = self._shares(law[None])[0]
+        shares = self.probabilities(law[None])[0]
         design = np.column_stack([np.ones(len(self._statistic)), self._statistic])
         reach = shares @ np.abs(design)
         out = np.empty((len(mean), design.shape[1]))
