@@ -29,7 +29,7 @@ test-rust:  ## Test the kernels, without Python
 	cargo test --quiet
 
 test-python: .venv/.stamp  ## Test the package
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 lint: .venv/.stamp  ## rustfmt, clippy, ruff, mypy, stubtest
 	cargo fmt --check

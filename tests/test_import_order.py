@@ -20,6 +20,7 @@ LAYERS = [
     "harmonium",
     "models",
     "conjugate_prior",
+    "tractability",
     "graphs",
     "learning",
     "sequences",

@@ -27,6 +27,8 @@ from harmonium.families import (
 from harmonium.harmonium import Harmonium
 from harmonium.models import LinearGaussian, Mixture, PopulationCode, Views
 from harmonium.rules import Circle, Grid
+from harmonium.sequences import HiddenMarkovModel
+from harmonium.tractability import tractability
 
 __version__ = "0.1.0"
 
@@ -46,6 +48,7 @@ __all__ = [
     "Geometric",
     "Grid",
     "Harmonium",
+    "HiddenMarkovModel",
     "InverseGaussian",
     "LinearGaussian",
     "Mixture",
@@ -61,4 +64,5 @@ __all__ = [
     "Wishart",
     "get_threads",
     "set_threads",
+    "tractability",
 ]

@@ -5,6 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "Chain",
     "Latent",
     "Stack",
     "boltzmann_latent",
@@ -17,6 +18,60 @@ __all__ = [
     "product_stack",
     "statistic_stack",
 ]
+
+@final
+class Chain:
+    """Initial and transition probabilities of a hidden Markov model."""
+
+    def __new__(cls, initial: NDArray[np.float64], transition: NDArray[np.float64]) -> Chain: ...
+    def predict(
+        self,
+        log_densities: NDArray[np.float64],
+        offsets: NDArray[np.int64],
+        threads: int,
+        first: tuple[NDArray[np.float64], bool] | None = None,
+        *,
+        origin: int = 0,
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64]]: ...
+    def filter(
+        self,
+        log_densities: NDArray[np.float64],
+        offsets: NDArray[np.int64],
+        threads: int,
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
+    def smooth(
+        self,
+        log_densities: NDArray[np.float64],
+        offsets: NDArray[np.int64],
+        threads: int,
+        weights: NDArray[np.float64] | None = None,
+        pairs: bool = False,
+        first: tuple[NDArray[np.float64], bool] | None = None,
+        last: tuple[NDArray[np.float64], bool] | None = None,
+        *,
+        origin: int = 0,
+    ) -> tuple[
+        NDArray[np.float64],
+        NDArray[np.float64],
+        NDArray[np.float64],
+        NDArray[np.float64] | None,
+        tuple[NDArray[np.float64], bool],
+    ]: ...
+    def most_probable_paths(
+        self,
+        log_densities: NDArray[np.float64],
+        offsets: NDArray[np.int64],
+        threads: int,
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]: ...
+    def draw_paths(
+        self,
+        log_densities: NDArray[np.float64],
+        offsets: NDArray[np.int64],
+        predicted: NDArray[np.float64],
+        in_logs: NDArray[np.bool_],
+        uniforms: NDArray[np.float64],
+        threads: int,
+    ) -> NDArray[np.int64]: ...
 
 @final
 class Latent:
@@ -34,6 +89,10 @@ class Stack:
         weights: NDArray[np.float64] | None,
         threads: int,
     ) -> tuple[float, NDArray[np.float64]]: ...
+    def accumulate(
+        self, x: NDArray[np.float64], weights: NDArray[np.float64], threads: int
+    ) -> NDArray[np.float64]: ...
+    def member_log_densities(self, x: NDArray[np.float64], threads: int) -> NDArray[np.float64]: ...
     def log_densities(self, x: NDArray[np.float64], threads: int) -> NDArray[np.float64]: ...
     def latents(self, x: NDArray[np.float64], threads: int) -> NDArray[np.float64]: ...
 

@@ -144,6 +144,8 @@ class Harmonium(ExponentialFamily):
         return self._split(self._point(vector, "vector"))
 
     def _split(self, vector: FloatArray) -> Parts:
+        if not self.rule.conjugates:
+            return Parts(*self.pair.split(vector))
         a = self.observable.dimension
         b = a + self.latent.dimension
         return Parts(vector[..., :a], vector[..., a:b], self._interaction.matrix(vector[..., b:]))
@@ -153,13 +155,29 @@ class Harmonium(ExponentialFamily):
         return self._join(
             as_floats(observable, name="observable"),
             as_floats(latent, name="latent"),
-            as_floats(interaction, name="interaction"),
+            self._matrix(interaction),
         )
+
+    def _matrix(self, interaction: object) -> FloatArray:
+        """An interaction as float64; ValueError unless it has a row and a column for what meets."""
+        matrix = as_floats(interaction, name="interaction")
+        expected = (len(self._rows), len(self._columns))
+        if matrix.shape[-2:] != expected:
+            rows, columns = expected
+            raise ValueError(
+                f"interaction: shape {matrix.shape}, expected (..., {rows}, {columns})"
+            )
+        return matrix
 
     def _join(
         self, observable: FloatArray, latent: FloatArray, interaction: FloatArray
     ) -> FloatArray:
-        parts = (observable, latent, self._interaction.entries(interaction))
+        if self.rule.conjugates:
+            flat = self._interaction.entries(interaction)
+        else:
+            n_products = len(self._rows) * len(self._columns)
+            flat = interaction.reshape(*interaction.shape[:-2], n_products)
+        parts = (observable, latent, flat)
         batch = np.broadcast_shapes(*(p.shape[:-1] for p in parts))
         return np.concatenate([np.broadcast_to(p, (*batch, p.shape[-1])) for p in parts], -1)
 
@@ -196,7 +214,7 @@ class Harmonium(ExponentialFamily):
         out = np.array(
             np.broadcast_to(parts.observable, (*statistic.shape[:-1], parts.observable.shape[-1]))
         )
-        out[..., self._rows] += np.einsum("...ij,...j->...i", parts.interaction, statistic)
+        out[..., self._rows] += _times(statistic, parts.interaction.swapaxes(-1, -2))
         return out
 
     def posterior(self, natural: object, x: object) -> FloatArray:
@@ -241,7 +259,7 @@ class Harmonium(ExponentialFamily):
 
     def _posterior(self, parts: Parts, x: FloatArray) -> FloatArray:
         statistic = self.observable._statistic(x)[..., self._rows]
-        shift = np.einsum("...i,...ij->...j", statistic, parts.interaction)
+        shift = _times(statistic, parts.interaction)
         batch = np.broadcast_shapes(shift.shape[:-1], parts.latent.shape[:-1])
         out = np.array(np.broadcast_to(parts.latent, (*batch, parts.latent.shape[-1])))
         out[..., self._columns] += shift
@@ -288,13 +306,7 @@ class Harmonium(ExponentialFamily):
         """Return the natural parameters with this prior theta_Z + rho and this likelihood (Cor. 11)."""
         theta = self.observable.check_natural(observable, "observable")
         star = self.latent.check_natural(prior, "prior")
-        matrix = as_floats(interaction, name="interaction")
-        expected = (len(self._rows), len(self._columns))
-        if matrix.shape[-2:] != expected:
-            rows, columns = expected
-            raise ValueError(
-                f"interaction: shape {matrix.shape}, expected (..., {rows}, {columns})"
-            )
+        matrix = self._matrix(interaction)
         if not np.isfinite(matrix).all():
             raise ValueError("interaction: not finite")
         self._check_likelihood(theta, matrix, "interaction: ")
@@ -579,3 +591,10 @@ class Harmonium(ExponentialFamily):
             "shift and scale the data first; ",
         )
         return self._from_prior(prior, theta, interaction)
+
+
+def _times(rows: FloatArray, matrix: FloatArray) -> FloatArray:
+    """Rows (..., i) times matrices (..., i, j), whose batch axes are paired: (..., j)."""
+    if matrix.ndim == 2:
+        return np.asarray(rows @ matrix)
+    return np.asarray(np.einsum("...i,...ij->...j", rows, matrix))

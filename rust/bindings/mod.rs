@@ -5,6 +5,7 @@
 #![allow(clippy::needless_pass_by_value)]
 
 mod latents;
+mod sequences;
 mod stacks;
 
 use pyo3::exceptions::{PyNotImplementedError, PyValueError};
@@ -27,6 +28,8 @@ impl From<KernelError> for PyErr {
 mod _kernels {
     #[pymodule_export]
     use super::latents::{Latent, boltzmann_latent, linear_latent, mixture_latent, normal_latent};
+    #[pymodule_export]
+    use super::sequences::Chain;
     #[pymodule_export]
     use super::stacks::{
         Stack, linear_stack, mixture_stack, normal_stack, product_stack, statistic_stack,

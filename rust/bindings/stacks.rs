@@ -36,14 +36,17 @@ fn covariance_of(name: &str) -> PyResult<Covariance> {
 }
 
 /// The numbers of a C-contiguous table, or an error that names it.
-fn contiguous<'a>(array: &'a PyReadonlyArray2<'_, f64>, name: &str) -> PyResult<&'a [f64]> {
+pub(super) fn contiguous<'a>(
+    array: &'a PyReadonlyArray2<'_, f64>,
+    name: &str,
+) -> PyResult<&'a [f64]> {
     array
         .as_slice()
         .map_err(|_| PyValueError::new_err(format!("{name}: not C-contiguous")))
 }
 
 /// Run work without the GIL; pending signals (Ctrl-C) end it.
-fn watched<T: Send>(
+pub(super) fn watched<T: Send>(
     py: Python<'_>,
     threads: usize,
     work: impl FnOnce(&mut Watch<'_>) -> Result<T, KernelError> + Send,
@@ -102,6 +105,46 @@ impl Stack {
         Ok((totals.log_likelihood, totals.sums.into_pyarray(py)))
     }
 
+    /// Sums of every member, (members, size), of a table under weights (rows, members).
+    fn accumulate<'py>(
+        &self,
+        py: Python<'py>,
+        x: PyReadonlyArray2<'py, f64>,
+        weights: PyReadonlyArray2<'py, f64>,
+        threads: usize,
+    ) -> PyResult<Bound<'py, PyArray2<f64>>> {
+        let table = Table {
+            data: contiguous(&x, "x")?,
+            columns: x.as_array().ncols(),
+            weights: None,
+        };
+        let weights = contiguous(&weights, "weights")?;
+        let out = watched(py, threads, |watch| {
+            pass::accumulate(self.kernel.as_ref(), &table, weights, watch)
+        })?;
+        out.into_pyarray(py)
+            .reshape([self.kernel.count(), self.kernel.size()])
+    }
+
+    /// Log densities (rows, members) of a table.
+    fn member_log_densities<'py>(
+        &self,
+        py: Python<'py>,
+        x: PyReadonlyArray2<'py, f64>,
+        threads: usize,
+    ) -> PyResult<Bound<'py, PyArray2<f64>>> {
+        let table = Table {
+            data: contiguous(&x, "x")?,
+            columns: x.as_array().ncols(),
+            weights: None,
+        };
+        let out = watched(py, threads, |watch| {
+            pass::log_densities(self.kernel.as_ref(), &table, watch)
+        })?;
+        out.into_pyarray(py)
+            .reshape([table.rows(), self.kernel.count()])
+    }
+
     /// Log density of every row.
     fn log_densities<'py>(
         &self,
@@ -114,6 +157,9 @@ impl Stack {
             columns: x.as_array().ncols(),
             weights: None,
         };
+        require(self.kernel.count() == 1, || {
+            "a pass is over one model".into()
+        })?;
         let out = watched(py, threads, |watch| {
             pass::log_densities(self.kernel.as_ref(), &table, watch)
         })?;

@@ -11,8 +11,21 @@ pub enum KernelError {
     NotPositiveDefinite(&'static str),
     /// This model has no kernel for partly observed rows.
     MissingUnsupported,
+    /// A row of a sequence has density zero in every state that can be reached.
+    Impossible(usize),
     /// The caller asked for the work to stop.
     Interrupted,
+}
+
+impl KernelError {
+    /// The same, its rows counted from `origin`.
+    #[must_use]
+    pub fn counted_from(self, origin: usize) -> Self {
+        match self {
+            Self::Impossible(row) => Self::Impossible(origin + row),
+            other => other,
+        }
+    }
 }
 
 impl fmt::Display for KernelError {
@@ -23,6 +36,10 @@ impl fmt::Display for KernelError {
             Self::MissingUnsupported => {
                 formatter.write_str("no kernel for partly observed rows of this model")
             }
+            Self::Impossible(row) => write!(
+                formatter,
+                "x: row {row} has density zero in every state that can be reached there"
+            ),
             Self::Interrupted => formatter.write_str("interrupted"),
         }
     }

@@ -4,7 +4,8 @@
 //! * `lanes`, [`simd`], [`product`]: the vectorised loops everything rests on;
 //! * [`stack`]: what can meet data (families, mixtures, linear Gaussian models);
 //! * [`latent`]: what can stand behind a linear Gaussian likelihood;
-//! * [`pass`]: threads, blocks, the order of reduction, interruption.
+//! * [`pass`]: blocks and the order of reduction; [`workers`]: threads, interruption;
+//! * [`sequences`]: recursions over time.
 
 pub mod error;
 mod lanes;
@@ -13,5 +14,7 @@ pub mod pass;
 pub mod product;
 pub mod rows;
 pub mod scratch;
+pub mod sequences;
 pub mod simd;
 pub mod stack;
+pub mod workers;

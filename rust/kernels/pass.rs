@@ -6,22 +6,17 @@
 //! is no pool that a fork could leave without workers, and no idle thread spins.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex};
-use std::time::Duration;
 
 use crate::kernels::error::{KernelError, require};
 use crate::kernels::rows::{LANES, RowIndices, Rows, gather};
 use crate::kernels::scratch::Scratch;
 use crate::kernels::stack::Stack;
+use crate::kernels::workers;
+pub use crate::kernels::workers::Watch;
 
-/// Below this many operations a pass runs on the calling thread: starting one costs ~80 µs.
-const PARALLEL_COST: f64 = 1e7;
 /// A pass is cut into about this many pieces.
 const PIECES: usize = 16;
 const PIECE_ROWS: usize = 512;
-/// How often the calling thread asks whether to go on.
-const POLL: Duration = Duration::from_millis(20);
 
 /// A C-contiguous table, NaN where a value is missing, with a weight for each row.
 #[derive(Clone, Copy)]
@@ -63,14 +58,6 @@ pub struct Totals {
     pub log_likelihood: f64,
     /// The stack's sums.
     pub sums: Vec<f64>,
-}
-
-/// How a caller watches over the work.
-pub struct Watch<'a> {
-    /// How many threads may work.
-    pub threads: usize,
-    /// Asked about fifty times a second from the calling thread; true ends the work.
-    pub interrupted: &'a mut dyn FnMut() -> bool,
 }
 
 /// Rows with the same observed columns.
@@ -185,7 +172,32 @@ trait Collector: Sync {
         scratch: &mut Scratch,
     );
     fn wants_sums(&self) -> bool;
+    /// Whether log densities are asked for, and not only what evaluation leaves in the cache.
+    fn wants_logs(&self) -> bool {
+        true
+    }
     fn lift(&self, out: &mut Self::Out, stack: &dyn Stack, sums: &[f64]);
+}
+
+/// Add the log base measure, which all members share, to each one's log densities.
+fn add_base_measure(
+    stack: &dyn Stack,
+    rows: &Rows<'_>,
+    logs: &mut [f64],
+    scratch: &mut Scratch<'_>,
+) {
+    if stack.count() == 1 {
+        stack.add_log_base_measure(rows, logs);
+        return;
+    }
+    let mut base = scratch.take(rows.stride);
+    stack.add_log_base_measure(rows, &mut base);
+    for logs in logs.chunks_exact_mut(rows.stride) {
+        for (log, b) in logs.iter_mut().zip(base.iter()) {
+            *log += b;
+        }
+    }
+    scratch.give(base);
 }
 
 fn run_piece<C: Collector>(
@@ -239,8 +251,12 @@ fn run_piece<C: Collector>(
             let rows = Rows::new(&data, width, stride, here);
             let logs = &mut logs[..stack.count() * stride];
             let cache = &mut cache[..stack.cache_len(stride)];
-            stack.evaluate(&rows, logs, cache, scratch);
-            stack.add_log_base_measure(&rows, &mut logs[..stride]);
+            if collector.wants_logs() || !cache.is_empty() {
+                stack.evaluate(&rows, logs, cache, scratch);
+            }
+            if collector.wants_logs() {
+                add_base_measure(stack, &rows, logs, scratch);
+            }
             collector.block(
                 &mut out, &mut sums, stack, &rows, indices, logs, cache, scratch,
             );
@@ -266,99 +282,10 @@ fn run<C: Collector>(
 ) -> Result<Vec<C::Out>, KernelError> {
     let groups = groups(table);
     let pieces = pieces(&groups, table.rows());
-    let stop = AtomicBool::new(false);
     let cost = stack.cost() * table.rows() as f64;
-    if cost < PARALLEL_COST {
-        let mut scratch = Scratch::new(&stop);
-        return pieces
-            .iter()
-            .map(|piece| run_piece(stack, table, &groups, piece, collector, &mut scratch))
-            .collect();
-    }
-    let next = AtomicUsize::new(0);
-    let results: Slots<C::Out> = Mutex::new(pieces.iter().map(|_| None).collect());
-    let finished = (Mutex::new(0_usize), Condvar::new());
-    let n_workers = watch.threads.clamp(1, pieces.len());
-    std::thread::scope(|scope| {
-        for _ in 0..n_workers {
-            scope.spawn(|| {
-                // whatever happens, a panic included, the waiting caller is told
-                let _guard = Finished(&finished);
-                let mut scratch = Scratch::new(&stop);
-                loop {
-                    let i = next.fetch_add(1, Ordering::Relaxed);
-                    if i >= pieces.len() {
-                        break;
-                    }
-                    let result =
-                        run_piece(stack, table, &groups, &pieces[i], collector, &mut scratch);
-                    let failed = result.is_err();
-                    if let Ok(mut results) = results.lock() {
-                        results[i] = Some(result);
-                    }
-                    if failed {
-                        next.store(pieces.len(), Ordering::Relaxed);
-                        break;
-                    }
-                }
-            });
-        }
-        let mut done = finished
-            .0
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        while *done < n_workers {
-            let (guard, _) = finished
-                .1
-                .wait_timeout(done, POLL)
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
-            done = guard;
-            if *done < n_workers && !stop.load(Ordering::Relaxed) {
-                drop(done);
-                if (watch.interrupted)() {
-                    stop.store(true, Ordering::Relaxed);
-                }
-                done = finished
-                    .0
-                    .lock()
-                    .unwrap_or_else(std::sync::PoisonError::into_inner);
-            }
-        }
-    });
-    if stop.load(Ordering::Relaxed) {
-        return Err(KernelError::Interrupted);
-    }
-    let results = results
-        .into_inner()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
-    let mut error = None;
-    let mut out = Vec::with_capacity(results.len());
-    for result in results {
-        match result {
-            Some(Ok(value)) => out.push(value),
-            Some(Err(e)) => error = error.or(Some(e)),
-            None => {}
-        }
-    }
-    error.map_or(Ok(out), Err)
-}
-
-/// One place for each piece's result.
-type Slots<T> = Mutex<Vec<Option<Result<T, KernelError>>>>;
-
-/// Counts a worker as finished when dropped.
-struct Finished<'a>(&'a (Mutex<usize>, Condvar));
-
-impl Drop for Finished<'_> {
-    fn drop(&mut self) {
-        let mut done = self
-            .0
-            .0
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        *done += 1;
-        self.0.1.notify_all();
-    }
+    workers::run(pieces.len(), cost, watch, |i, scratch| {
+        run_piece(stack, table, &groups, &pieces[i], collector, scratch)
+    })
 }
 
 /// `Σ w l` in a fixed order; a row of weight zero does not count, however impossible.
@@ -443,6 +370,84 @@ pub fn expectation(
     Ok(total)
 }
 
+/// Sums of all members, each under weights of its own.
+struct Weighing<'a> {
+    /// A weight for every row and member, rows × members.
+    weights: &'a [f64],
+    count: usize,
+    size: usize,
+}
+
+impl Collector for Weighing<'_> {
+    type Out = Vec<f64>;
+
+    fn start(&self) -> Vec<f64> {
+        vec![0.0; self.size * self.count]
+    }
+
+    fn block(
+        &self,
+        _out: &mut Vec<f64>,
+        sums: &mut [f64],
+        stack: &dyn Stack,
+        rows: &Rows<'_>,
+        indices: RowIndices<'_>,
+        _logs: &[f64],
+        cache: &mut [f64],
+        scratch: &mut Scratch,
+    ) {
+        let mut weights = scratch.take(rows.stride * self.count);
+        for t in 0..rows.len {
+            let row = indices.get(t) * self.count;
+            for (k, &w) in self.weights[row..row + self.count].iter().enumerate() {
+                weights[k * rows.stride + t] = w;
+            }
+        }
+        stack.accumulate(rows, &weights, cache, sums, scratch);
+        scratch.give(weights);
+    }
+
+    fn wants_sums(&self) -> bool {
+        true
+    }
+
+    fn wants_logs(&self) -> bool {
+        false
+    }
+
+    fn lift(&self, out: &mut Vec<f64>, stack: &dyn Stack, sums: &[f64]) {
+        stack.lift(sums, out);
+    }
+}
+
+/// Sums of a table under `weights` of rows × members, one member after another.
+///
+/// # Errors
+/// As [`expectation`].
+pub fn accumulate(
+    stack: &dyn Stack,
+    table: &Table<'_>,
+    weights: &[f64],
+    watch: &mut Watch<'_>,
+) -> Result<Vec<f64>, KernelError> {
+    table.check(stack)?;
+    require(weights.len() == table.rows() * stack.count(), || {
+        "weights: not rows × members".into()
+    })?;
+    let collector = Weighing {
+        weights,
+        count: stack.count(),
+        size: stack.size(),
+    };
+    let mut total = collector.start();
+    for part in run(stack, table, &collector, watch)? {
+        for (t, p) in total.iter_mut().zip(&part) {
+            *t += p;
+        }
+    }
+    Ok(total)
+}
+
 /// Numbers for each row, kept with the row's place.
 struct Listing {
     width: usize,
@@ -520,9 +525,8 @@ pub fn log_densities(
     table: &Table<'_>,
     watch: &mut Watch<'_>,
 ) -> Result<Vec<f64>, KernelError> {
-    require(stack.count() == 1, || "a pass is over one model".into())?;
     let listing = Listing {
-        width: 1,
+        width: stack.count(),
         latent: false,
     };
     list(stack, table, &listing, watch)
@@ -706,7 +710,7 @@ mod tests {
                 data.iter_mut().step_by(777).for_each(|x| *x = f64::NAN);
             }
             // enough work for the threads that are asked for
-            prop_assert!(stack.cost() * n as f64 > PARALLEL_COST);
+            prop_assert!(stack.cost() * n as f64 > workers::PARALLEL_COST);
             let alone = pass(&stack, &data, None, 1);
             for threads in [2, 3, 8] {
                 let together = pass(&stack, &data, None, threads);

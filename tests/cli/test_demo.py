@@ -16,16 +16,17 @@ from harmonium.cli import main
 from harmonium.cli.demo import run
 from harmonium.cli.demo import run as run_function
 from harmonium.cli.demo.factors import _fewest
-from harmonium.cli.demo.folder import appearing
 from harmonium.cli.demo.matching import matched_colours
 from harmonium.cli.demo.peers import OURS, TIGHT
 from harmonium.cli.demo.reduction import reduction
-from harmonium.cli.demo.section import minus
 from harmonium.cli.demo.size import Size
 from harmonium.cli.demo.switches import switches
-from harmonium.cli.demo.tables import RINGS_ENTROPY, digits, two_rings
+from harmonium.cli.demo.tables import digits
 from harmonium.cli.demo.thumbnails import apart
 from harmonium.cli.errors import CommandError
+from harmonium.cli.folder import appearing
+from harmonium.cli.rings import RINGS_ENTROPY, two_rings
+from harmonium.cli.text import minus
 from harmonium.plotting import colours, style
 
 SMALL = Size(
@@ -286,7 +287,7 @@ def test_the_older_demo_comes_back_where_the_new_can_not_take_its_place(
 
 def test_what_was_put_there_meanwhile_is_kept(tmp_path: Path) -> None:
     def put_there() -> None:
-        with appearing(tmp_path / "demo"):
+        with appearing(tmp_path / "demo", mark="results.json", what="demo"):
             (tmp_path / "demo").mkdir()
             (tmp_path / "demo" / "letter.txt").write_text("mine")
 

@@ -164,7 +164,9 @@ def test_distances_of_rows_are_by_part():
     np.testing.assert_allclose(
         points[:, :1], embedding(Poisson(1), Sample(x[:, :1], sample.weights)).x
     )
-    np.testing.assert_array_equal(points[:, 1], x[:, 1])
+    np.testing.assert_array_equal(
+        points[:, 1:], embedding(Normal(1), Sample(x[:, 1:], sample.weights)).x
+    )
 
 
 MIXTURE = Mixture(Product(Normal(2), Poisson(1), Categorical(3)), 3)
@@ -221,7 +223,8 @@ def test_a_mixture_of_products_fits_the_same_in_other_units():
     natural = random_point(MIXTURE, np.random.default_rng(4))
     x = rows_of(MIXTURE, natural, 500, np.random.default_rng(5))
     shift, scale = np.array([1e7, -3.0, 0, 0]), np.array([2.0**-20, 2.0**20, 1, 1])
-    plain, moved = fit(MIXTURE, x, seed=1), fit(MIXTURE, shift + scale * x, seed=1)
+    plain = fit(MIXTURE, x, seed=1, tol=1e-3)
+    moved = fit(MIXTURE, shift + scale * x, seed=1, tol=1e-3)
     # the normals' columns are rounded by 1e7, to 1e-3 of their spread
     change = np.log(scale).sum()
     assert moved.history[-1] - plain.history[-1] == pytest.approx(change, abs=1e-2)

@@ -116,7 +116,7 @@ def _isotropic(n: int) -> Normal:
 
 #: A table of measurements, a count, an angle and a category.
 _MIXED = Product(Normal(2), Poisson(1), VonMises(1), Categorical(3))
-_CHAIN = ((0, 1), (1, 2), (2, 3))
+_CHAIN = ((0, 1), (1, 2), (2, 3), (3, 4))
 _FACTORS = LinearGaussian(_diagonal(4), Normal(2))
 _ONE_FACTOR = LinearGaussian(_diagonal(2), Normal(1))
 _BINARY = LinearGaussian(Normal(2), Boltzmann(3))
@@ -137,7 +137,7 @@ CASES = [
     _case("Boltzmann machines", Mixture(Boltzmann(3), 2)),
     _case(
         "Boltzmann machines on a graph",
-        Mixture(Boltzmann(4, edges=_CHAIN), 2),
+        Mixture(Boltzmann(5, edges=_CHAIN), 2),
         Mixture(Boltzmann(2, edges=((0, 1),)), 2),
         compiled=False,
     ),

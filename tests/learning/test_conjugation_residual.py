@@ -2,16 +2,20 @@
 
 import numpy as np
 import pytest
+from scipy import special
 from scipy.optimize import lsq_linear
 
 from harmonium import (
     Bernoulli,
     Boltzmann,
+    Circle,
+    Grid,
     Harmonium,
     LinearGaussian,
     Mixture,
     Normal,
     Poisson,
+    PopulationCode,
     VonMises,
 )
 from harmonium.learning import conjugation_error
@@ -93,3 +97,32 @@ def test_arguments():
         conjugation_error(model, natural[None], [[1.0]])
     with pytest.raises(TypeError, match="model: a Harmonium"):
         conjugation_error(Normal(1), natural, [[1.0]])
+
+
+def test_of_population_codes_over_regions() -> None:
+    # eight curves on a circle: the eighth harmonic of exp(k cos) is what Eq. 10 lacks
+    model = PopulationCode(Poisson(8), VonMises(1), Circle(200))
+    natural = model.from_parameters(
+        gains=2.0, preferred=np.arange(8) * np.pi / 4, concentrations=1.5, prior=np.zeros(2)
+    )
+    found = conjugation_error(model, natural)
+    expected = 2 * 2.0 * 8 * special.iv(8, 1.5) / special.iv(0, 1.5)
+    assert found.largest == pytest.approx(expected, rel=1e-3)
+    assert found.root_mean_square == pytest.approx(expected / np.sqrt(2), rel=1e-3)
+    fine = conjugation_error(model, natural, Circle(4001))
+    assert fine.largest == pytest.approx(expected, rel=1e-3)
+    same = conjugation_error(model, natural, Circle(200).latents())
+    assert same.largest == pytest.approx(found.largest)
+
+
+def test_of_codes_of_deep_latents() -> None:
+    latent = Mixture(Normal(1), 2)
+    model = PopulationCode(Poisson(9), latent, Grid(-2, 2, 101))
+    prior = latent.from_parameters(mean=[[-1.0], [1.0]], covariance=[[[0.1]], [[0.1]]])
+    natural = model.from_parameters(
+        gains=1.0, preferred=np.linspace(-4, 4, 9), widths=1.0, prior=prior
+    )
+    inside = conjugation_error(model, natural)
+    outside = conjugation_error(model, natural, Grid(-6, 6, 101))
+    assert inside.largest < 0.05 < outside.largest
+    assert len(inside.rho) == 2

@@ -4,15 +4,16 @@ import numpy as np
 import pytest
 
 from harmonium import Boltzmann, LinearGaussian, Mixture, Normal, Poisson
+from harmonium.expectation import ArraySource, expectation
 from harmonium.harmonium import Harmonium
 from harmonium.learning import Fit, Subspace, absent, fit, on_graph, ring, shared_shape
 from harmonium.learning.parts import part_of
 from harmonium.learning.space import Space
 from harmonium.validation import FloatArray
-from laws.harmonium_cases import HarmoniumCase, every_model
+from laws.harmonium_cases import CASES, HarmoniumCase, every_model
 from laws.tolerances import assert_close
 
-PARTS = ["likelihood", "prior", "observable", "interaction", "shape", "latent"]
+CONVEX = ["observable", "interaction", "shape", "latent", "location"]
 
 
 def assert_falling(fitted: Fit) -> None:
@@ -27,8 +28,16 @@ def part(model: Harmonium, natural: FloatArray, name: str) -> FloatArray:
     return np.asarray(vector[found.entries])
 
 
-@every_model
-@pytest.mark.parametrize("name", PARTS)
+@pytest.mark.parametrize(
+    ("case", "name"),
+    [
+        (case, name)
+        for i, case in enumerate(CASES)
+        # closed forms of every model, and one of the convex solves
+        for name in ("likelihood", "prior", CONVEX[i % len(CONVEX)])
+    ],
+    ids=repr,
+)
 def test_held_parts_stay_and_the_rest_climbs(case: HarmoniumCase, name: str) -> None:
     model, initial = case.model, case.point(2)
     if len(part_of(model, name).entries) == model.dimension:
@@ -193,3 +202,13 @@ def test_converged_means_a_small_gradient_of_what_is_free() -> None:
     assert np.abs(space.restrict(gap)).max() < 1e-6
     assert np.abs(gap).max() > 1e-3
     assert isinstance(space, Subspace)
+
+
+@every_model
+def test_the_prior_alone(case: HarmoniumCase) -> None:
+    # what is asked where the likelihood is held: the prior of the whole M-step
+    prepared = case.model.prepare(case.point(2))
+    sums = expectation(prepared, ArraySource(case.rows(1, 30))).sums
+    whole, alone = prepared.maximise(sums, set()), prepared.maximise_prior(sums, set())
+    priors = [case.model._prior(case.model._split(p.natural)) for p in (whole, alone)]
+    assert_close(priors[1], priors[0], 1e-8)

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgba
 from matplotlib.contour import QuadContourSet
 from matplotlib.path import Path
 from scipy.stats import chi2, multivariate_normal
@@ -53,6 +54,13 @@ def test_contours_enclose_their_share(normal_fit: Fit) -> None:
     for path, mass in zip(lines.get_paths(), sorted(masses, reverse=True), strict=True):
         squared = np.einsum("ni,ij,nj->n", path.vertices, precision, path.vertices)
         np.testing.assert_allclose(squared, chi2(2).ppf(mass), rtol=0.02)
+
+
+def test_contours_in_a_colour(normal_fit: Fit) -> None:
+    (lines,) = contours(
+        plot_density(normal_fit, limits=((-7, 7), (-5, 5)), filled=False, colour="#228833")
+    )
+    np.testing.assert_allclose(lines.get_edgecolor(), np.tile(to_rgba("#228833"), (11, 1)))
 
 
 def test_bands_fill_what_is_between(normal_fit: Fit) -> None:

@@ -24,7 +24,9 @@ from harmonium.plotting import (
     plot_ellipses,
     plot_history,
     plot_loadings,
+    plot_moments,
     plot_points,
+    plot_simplex_density,
     sequential,
     style,
 )
@@ -36,6 +38,8 @@ DRAWINGS: dict[str, Callable[[Fit, Any], Axes]] = {
     "points": lambda f, x: plot_points(x[:, :2], np.arange(len(x)) % 3),
     "history": lambda f, x: plot_history(f),
     "correlations": lambda f, x: plot_correlations(np.eye(3)),
+    "moments": lambda f, x: plot_moments(0.5 * np.eye(3)),
+    "simplex": lambda f, x: plot_simplex_density(lambda w: 3 * w[:, 0], resolution=12),
     "loadings": lambda f, x: plot_loadings(np.arange(6.0).reshape(3, 2)),
 }
 ODD = {

@@ -269,6 +269,24 @@ class TestRule:
         with pytest.raises(ValueError, match="latent columns of its own"):
             Harmonium(Mixture(Poisson(2), 2), Bernoulli(3))
 
+    def test_nothing_to_tell(self) -> None:
+        model = Harmonium(Poisson(2), Categorical(1))
+        natural = np.array([0.5, 1.0])
+        assert model.dimension == 2
+        assert_close(model.log_partition(natural), Poisson(2).log_partition(natural), 1e-14)
+        assert_close(model.to_mean(natural[None]), np.exp(natural)[None], 1e-14)
+        assert model.to_mean(np.empty((0, 2))).shape == (0, 2)
+        assert model.sample(natural, 0, size=0).shape == (0, 3)
+        nothing = Harmonium(Categorical(1), Categorical(1))
+        assert nothing.log_partition(np.empty((2, 3, 0))).shape == (2, 3)
+        assert nothing.sample(np.empty(0), 0, size=4).shape == (4, 2)
+        assert nothing.gibbs(np.empty(0), 0).states.shape == (4, 1000, 2)
+
+    def test_interactions_of_the_wrong_shape(self) -> None:
+        model = Harmonium(Bernoulli(2), Bernoulli(3))
+        with pytest.raises(ValueError, match="interaction: shape"):
+            model.join(np.zeros(2), np.zeros(3), np.zeros((3, 2)))
+
     def test_means_that_no_law_has(self) -> None:
         model = Harmonium(Bernoulli(1), Bernoulli(1))
         with pytest.raises(BoundaryError, match="no law"):

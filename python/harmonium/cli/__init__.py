@@ -1,4 +1,4 @@
-"""The command line: ``harmonium fit``, ``predict``, ``sample``, ``info`` and ``demo``."""
+"""The command line: ``harmonium fit``, ``predict``, ``sample``, ``info``, ``demo`` and ``gallery``."""
 
 import contextlib
 import os

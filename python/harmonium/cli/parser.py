@@ -16,6 +16,7 @@ from typing import Never
 from harmonium import __version__
 from harmonium.cli.choices import CHOICES, COVARIANCES
 from harmonium.cli.errors import UsageError
+from harmonium.cli.gallery.registry import FIGURES, Entry, find
 
 _EXAMPLES = """\
 examples:
@@ -57,6 +58,22 @@ examples:
   harmonium predict iris.hm more.csv
   harmonium predict iris.hm more.csv --probabilities --output probabilities.csv
   harmonium predict marks.hm marks.csv --missing --log-density | sort -g | head
+"""
+
+_GALLERY = """\
+Make the paper's figures: pictures, the numbers behind each, and what theory says beside them.
+
+figures, by number or name (default: all):
+{figures}
+
+Each becomes a PNG and a JSON; index.html shows them all. Without --full each takes seconds, with
+it the paper's sizes. Figures that the folder holds already stay, unless they are made again.
+"""
+
+_GALLERY_EXAMPLES = """\
+examples:
+  harmonium gallery --output gallery
+  harmonium gallery 3 10 --full --seed 1 --output gallery
 """
 
 
@@ -138,6 +155,16 @@ def _parser() -> ArgumentParser:
         "--output", type=Path, required=True, metavar="DIR", help="folder to write to"
     )
     demo.set_defaults(run=_demo, prog=demo.prog)
+    figures = "\n".join(f"  {f.number:>2}  {f.name:22}{f.summary}" for f in FIGURES)
+    _gallery(
+        command(
+            "gallery",
+            "make the paper's figures",
+            _GALLERY.format(figures=figures),
+            _GALLERY_EXAMPLES,
+            "gallery",
+        )
+    )
     return parser
 
 
@@ -218,6 +245,18 @@ def _info(parser: ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="all of it, for programs")
 
 
+def _gallery(parser: ArgumentParser) -> None:
+    parser.add_argument("figures", nargs="*", type=_figure, metavar="FIGURE", help="see above")
+    parser.add_argument(
+        "--output", type=Path, required=True, metavar="DIR", help="folder to write to"
+    )
+    parser.add_argument("--full", action="store_true", help="in the paper's sizes")
+    parser.add_argument(
+        "--seed", type=_whole, default=0, metavar="S", help="of data and starting points (0)"
+    )
+    _threads(parser)
+
+
 def _table(parser: ArgumentParser) -> None:
     parser.add_argument("data", metavar="DATA.csv", help="a table; - for standard input")
     table = parser.add_argument_group("table")
@@ -250,6 +289,13 @@ def _output(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--output", metavar="OUT.csv", help="file to write (default: standard output)"
     )
+
+
+def _figure(text: str) -> Entry:
+    try:
+        return find(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from error
 
 
 def _count(text: str) -> int:

@@ -11,10 +11,9 @@ from harmonium.expectation.threads import get_threads
 from harmonium.validation import FloatArray
 
 #: Densities underflow and squares overflow by right; what is not a number is an error afterwards.
-_QUIET: dict[str, Any] = {"over": "ignore", "under": "ignore", "invalid": "ignore"}
-_OVERFLOW = (
-    "x: squares of its values overflow float64 under this model; shift and scale the columns"
-)
+QUIET: dict[str, Any] = {"over": "ignore", "under": "ignore", "invalid": "ignore"}
+#: Why sums or log densities are no numbers.
+OVERFLOW = "x: squares of its values overflow float64 under this model; shift and scale the columns"
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ def expectation(prepared: Prepared, source: Source, *, engine: str = "auto") -> 
     columns are not the model's, and where squares of the data overflow.
     """
     _check(prepared, source)
-    kernel = _kernel(prepared, engine)
+    kernel = kernel_of(prepared, engine)
     total = Totals(0.0, 0.0, np.zeros((1, prepared.size)))
     for block, given in source.blocks():
         x, weights = _heavy(block, given)
@@ -59,7 +58,7 @@ def expectation(prepared: Prepared, source: Source, *, engine: str = "auto") -> 
             part = _plain_expectation(prepared, x, weights, weight)
         total = total + part
     if not np.isfinite(total.sums).all():
-        raise ValueError(_OVERFLOW)
+        raise ValueError(OVERFLOW)
     return total
 
 
@@ -70,7 +69,7 @@ def log_densities(prepared: Prepared, source: Source, *, engine: str = "auto") -
     data overflow.
     """
     _check(prepared, source)
-    kernel = _kernel(prepared, engine)
+    kernel = kernel_of(prepared, engine)
     parts = []
     for x, _ in source.blocks():
         if kernel is not None:
@@ -80,9 +79,9 @@ def log_densities(prepared: Prepared, source: Source, *, engine: str = "auto") -
             except NotImplementedError:
                 kernel = None
         out = np.empty(len(x))
-        with np.errstate(**_QUIET):
+        with np.errstate(**QUIET):
             for rows, observed in patterns(x):
-                stack, values = _restricted(prepared, x, rows, observed)
+                stack, values = restricted(prepared, x, rows, observed)
                 out[rows] = stack.evaluate(values)[:, 0] + stack.log_base_measure(values)
         parts.append(out)
     return _joined(parts)
@@ -103,7 +102,7 @@ def latents(prepared: Prepared, source: Source) -> FloatArray:
                 continue
             except NotImplementedError:
                 kernel = None
-        with np.errstate(**_QUIET):
+        with np.errstate(**QUIET):
             parts.append(prepared.latent(x))
     return _joined(parts)
 
@@ -122,9 +121,10 @@ def patterns(x: FloatArray) -> list[tuple[Any, Any]]:
     ]
 
 
-def _restricted(
+def restricted(
     prepared: Prepared, x: FloatArray, rows: Any, observed: Any
 ) -> tuple[Prepared | Restricted, FloatArray]:
+    """Return the stack for rows of one of the :func:`patterns`, and what is observed of them."""
     if observed is None:
         return prepared, x[rows]
     return prepared.restrict(observed), x[rows][:, observed]
@@ -136,9 +136,9 @@ def _plain_expectation(
     shares = np.ones(len(x)) if weights is None else weights
     sums = np.zeros((1, prepared.size))
     log_likelihood = 0.0
-    with np.errstate(**_QUIET):
+    with np.errstate(**QUIET):
         for rows, observed in patterns(x):
-            stack, values = _restricted(prepared, x, rows, observed)
+            stack, values = restricted(prepared, x, rows, observed)
             logs = stack.evaluate(values)[:, 0] + stack.log_base_measure(values)
             log_likelihood += float(shares[rows] @ logs)
             sums += stack.accumulate(values, shares[rows][:, None])
@@ -157,11 +157,12 @@ def _joined(parts: list[FloatArray]) -> FloatArray:
     out = np.concatenate(parts) if parts else np.empty(0)
     finite = ~np.isnan(out)
     if not finite.all():
-        raise ValueError(f"{_OVERFLOW} (row {int(np.argwhere(~finite)[0][0])})")
+        raise ValueError(f"{OVERFLOW} (row {int(np.argwhere(~finite)[0][0])})")
     return out
 
 
-def _kernel(prepared: Prepared, engine: str) -> Any:
+def kernel_of(prepared: Prepared, engine: str) -> Any:
+    """Return the compiled stack, or None where there is none or the plain pass is asked for."""
     if engine not in ("auto", "numpy"):
         raise ValueError(f'engine: "auto" or "numpy"; got {engine!r}')
     return prepared.kernel() if engine == "auto" else None

@@ -69,15 +69,51 @@ class Tilted(ABC):
         """Return the (count, size) sums of posterior expectations under (n, count) weights."""
 
 
-class Prepared(ABC):
+class Learned(ABC):
+    """What learning asks of a point, be its data rows or whole sequences."""
+
+    #: Numbers in one member's sums.
+    size: int
+
+    @abstractmethod
+    def maximise(self, sums: FloatArray, notes: set[str]) -> "Learned":
+        """Return the point that fits the (count, size) sums best: the M-step.
+
+        What had to be moved inside its domain is said in ``notes``, for one warning a fit.
+        """
+
+    @abstractmethod
+    def residual(self, sums: FloatArray) -> float:
+        """Return the largest difference between average and model expectation, standardised.
+
+        Each statistic is measured in the member's own standard deviations and weighted by the
+        member's share of the data: zero exactly where the likelihood is stationary.
+        """
+
+    @property
+    @abstractmethod
+    def coordinates(self) -> FloatArray:
+        """The (count, p) unconstrained coordinates: locations, logs of scales, log odds.
+
+        What accelerated learning moves in; a straight line between two points stays inside.
+        """
+
+    @abstractmethod
+    def at(self, coordinates: FloatArray) -> "Learned":
+        """Return the point at other (count, p) coordinates."""
+
+    def summarise(self, blocks: Any) -> Any:
+        """Return data reduced to what a fit needs, or None where every pass needs every row."""
+        return None
+
+
+class Prepared(Learned):
     """A stack of points of one family, ready to meet data."""
 
     #: How many members.
     count: int
     #: How many columns of data it reads.
     n_observed: int
-    #: Numbers in one member's sums.
-    size: int
 
     @property
     @abstractmethod
@@ -102,22 +138,18 @@ class Prepared(ABC):
 
     @abstractmethod
     def maximise(self, sums: FloatArray, notes: set[str]) -> "Prepared":
-        """Return the stack that fits the (count, size) sums best: the M-step.
+        """Return the stack that fits the (count, size) sums best: the M-step."""
 
-        What had to be moved inside its domain is said in ``notes``, for one warning a fit.
+    def maximise_prior(self, sums: FloatArray, notes: set[str]) -> "Prepared":
+        """Return a stack whose latent's prior is that of :meth:`maximise`, whatever else it holds.
+
+        What a fit asks for where the likelihood stays as it is, and need not be fitted.
         """
+        return self.maximise(sums, notes)
 
     @abstractmethod
     def mean(self, sums: FloatArray) -> FloatArray:
         """Return the (count, dimension) average expectations: sums in mean coordinates."""
-
-    @abstractmethod
-    def residual(self, sums: FloatArray) -> float:
-        """Return the largest difference between average and model expectation, standardised.
-
-        Each statistic is measured in the member's own standard deviations and weighted by the
-        member's share of the data: zero exactly where the likelihood is stationary.
-        """
 
     @abstractmethod
     def take(self, members: np.ndarray[Any, np.dtype[np.intp]]) -> "Prepared":
@@ -126,14 +158,6 @@ class Prepared(ABC):
     @abstractmethod
     def affine(self, shift: FloatArray, scale: FloatArray) -> "Prepared":
         """Return the stack of the laws of ``shift + scale * X``, column by column."""
-
-    @property
-    @abstractmethod
-    def coordinates(self) -> FloatArray:
-        """The (count, p) unconstrained coordinates: locations, logs of scales, log odds.
-
-        What accelerated learning moves in; a straight line between two points stays inside.
-        """
 
     @abstractmethod
     def at(self, coordinates: FloatArray) -> "Prepared":
@@ -192,8 +216,4 @@ class Prepared(ABC):
 
     def latent_kernel(self) -> list[Any] | None:
         """Return each member's compiled twin as a prior (``_kernels.Latent``), or None."""
-        return None
-
-    def summarise(self, blocks: Any) -> Any:
-        """Return data reduced to what a fit needs, or None where every pass needs every row."""
         return None

@@ -21,9 +21,9 @@ def match_tied_machines(
     """Return natural parameters (K, dimension) with one set of couplings; NaN where none fit.
 
     ``oracle`` gives psi, its gradient and its Hessian of one machine of ``n`` units; ``weights``
-    (K,) add up to one; of couplings only the average mean counts. One Newton solve for these and all
-    biases, from the couplings of ``start``'s first machine, and then one for each machine's
-    biases, so that those of next to no weight are as exact as any.
+    (K,) add up to one; couplings' means count by their average only. One Newton solve for the
+    couplings and all biases, from the couplings of ``start``'s first machine, and then one for each
+    machine's biases, so that those of next to no weight are as exact as any.
     """
     k, dimension = mean.shape
     heavy = np.flatnonzero(weights > 0)

@@ -4,9 +4,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harmonium.harmonium import Harmonium
+from harmonium.harmonium import Harmonium, Parts
 from harmonium.learning.floating_point import steady
-from harmonium.validation import FloatArray
+from harmonium.rules.population import PopulationRule
+from harmonium.rules.regions import Region
+from harmonium.validation import FloatArray, as_table
 
 
 class ConjugationError(NamedTuple):
@@ -42,8 +44,9 @@ def conjugation_error(model: Harmonium, natural: object, region: object = None) 
         Conjugated or not.
     natural : (dimension,) array
         Its natural parameters.
-    region : (n, latent's columns) array, optional
-        Points of the latent's space; by default all states, where these can be listed.
+    region : Region or array, optional
+        A ``Circle`` or ``Grid``, or points (n, columns) of the latent's space or of its leading
+        variable's; by default the rule's own region, or all states where these can be listed.
 
     Raises
     ------
@@ -55,11 +58,10 @@ def conjugation_error(model: Harmonium, natural: object, region: object = None) 
     point = model.check_natural(natural)
     if point.ndim != 1:
         raise ValueError(f"natural: one point of shape ({model.dimension},), not {point.shape}")
-    if region is None and model.latent.n_states is None:
-        raise ValueError(f"region: give points of {model.latent!r}, whose states have no end")
-    z = model.latent.states() if region is None else model.latent.check_data(region, "region")
-    statistic = model.latent._statistic(z)
-    psi = model.observable._log_partition(model._likelihood(model._split(point), z))
+    statistic = _statistic(model, region)
+    parts = model._split(point)
+    met = statistic[:, model._columns]
+    psi = model.observable._log_partition(_moved(model, parts, met))
     if model.rule.conjugates:
         rho, constant = model.conjugation(point)
         chi = float(constant)
@@ -69,6 +71,30 @@ def conjugation_error(model: Harmonium, natural: object, region: object = None) 
     return ConjugationError(
         float(np.abs(residual).max()), float(np.sqrt(np.mean(residual**2))), rho, chi
     )
+
+
+def _statistic(model: Harmonium, region: object) -> FloatArray:
+    """Statistics at the points: of the leading variable, which alone meets the observable, or all."""
+    latent = model.latent
+    if region is None and isinstance(model.rule, PopulationRule):
+        region = model.rule.region
+    if isinstance(region, Region):
+        return latent.leading._statistic(latent.leading.check_data(region.latents(), "region"))
+    if region is None:
+        if latent.n_states is None:
+            raise ValueError(f"region: give points of {latent!r}, whose states have no end")
+        return latent._statistic(latent.states())
+    table = as_table(region, name="region")
+    leading = model.rule.conjugates and table.shape[1] == latent.leading.n_features
+    family = latent.leading if leading else latent
+    return family._statistic(family.check_data(table, "region"))
+
+
+def _moved(model: Harmonium, parts: Parts, statistic: FloatArray) -> FloatArray:
+    """The observable's parameters (n, ...) at statistics of the latent."""
+    laws = np.repeat(parts.observable[None], len(statistic), 0)
+    laws[:, model._rows] += statistic @ parts.interaction.T
+    return laws
 
 
 def _least_squares(statistic: FloatArray, psi: FloatArray) -> tuple[FloatArray, float]:

@@ -3,10 +3,11 @@
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from harmonium.expectation import Prepared, Source, expectation
+from harmonium.expectation import Learned, Prepared, Source, expectation
 from harmonium.expectation.passes import Totals
 from harmonium.learning.acceleration import accelerated
 from harmonium.learning.factor_analysis import (
@@ -32,7 +33,8 @@ class Step:
     standardised coordinates, which ``standardisation`` tells once a fit has passed it on.
     """
 
-    prepared: Prepared
+    #: A Prepared, or what else is learned by the same loop: a Markov chain.
+    prepared: Any
     log_likelihood: float
     residual: float
     iteration: int
@@ -58,16 +60,17 @@ class Step:
         return frozenset(notes)
 
     @property
-    def in_units(self) -> Prepared:
+    def in_units(self) -> Any:
         """The point in the data's own units."""
         standard = self.standardisation
         if standard is None or standard.is_identity:
             return self.prepared
+        assert isinstance(self.prepared, Prepared)
         return self.prepared.affine(standard.shift, standard.scale)
 
 
 def em(
-    prepared: Prepared,
+    prepared: Learned,
     source: Source,
     adjust: Adjust | None = None,
     *,
@@ -84,7 +87,7 @@ def em(
     yield from climb(Work(source, prepared, adjust), prepared, accelerate=accelerate)
 
 
-def climb(work: "Work", prepared: Prepared, *, accelerate: bool = False) -> Iterator[Step]:
+def climb(work: "Work", prepared: Learned, *, accelerate: bool = False) -> Iterator[Step]:
     """Yield the starting point, then the point after each iteration, whatever an iteration is."""
     if accelerate and not work.is_direct:
         yield from accelerated(work, prepared)
@@ -106,7 +109,7 @@ class Work:
     def __init__(
         self,
         source: Source,
-        prepared: Prepared,
+        prepared: Learned,
         adjust: Adjust | None = None,
         *,
         direct: bool = True,
@@ -126,19 +129,20 @@ class Work:
         """Whether the M-step leaves no trend to follow."""
         return self._completed is not None
 
-    def totals(self, prepared: Prepared) -> Totals:
+    def totals(self, prepared: Learned) -> Totals:
         """Return what one pass over the rows, or their summary, says of a point."""
         if self._summary is not None:
             totals: Totals = self._summary.expectation(prepared)
             return totals
+        assert isinstance(prepared, Prepared)
         return expectation(prepared, self._source)
 
     @steady
-    def look(self, prepared: Prepared, iteration: int, notes: frozenset[str]) -> Step:
+    def look(self, prepared: Learned, iteration: int, notes: frozenset[str]) -> Step:
         """The E-step: the point with its likelihood, residual and sums."""
         return self._look(prepared, iteration, notes)
 
-    def _look(self, prepared: Prepared, iteration: int, notes: frozenset[str]) -> Step:
+    def _look(self, prepared: Any, iteration: int, notes: frozenset[str]) -> Step:
         totals = self.totals(prepared)
         if totals.weight <= 0:
             raise ValueError("x: no rows with positive weight")
@@ -147,11 +151,11 @@ class Work:
         sums = totals.sums if self._adjust is None else self._adjust(totals.sums)
         return Step(prepared, mean, self._residual(prepared, sums), iteration, notes, sums)
 
-    def _residual(self, prepared: Prepared, sums: FloatArray) -> float:
+    def _residual(self, prepared: Any, sums: FloatArray) -> float:
         summary = self._summary if self._completed is None else self._completed.summary
         if self._adjust is None and summary is not None and is_factor_analysis(prepared):
             return residual(prepared, summary)
-        return prepared.residual(sums)
+        return float(prepared.residual(sums))
 
     # a step too far may overflow, which is one more reason not to take it
     @np.errstate(all="ignore")
@@ -165,23 +169,25 @@ class Work:
             return None
         return moved if moved.objective >= step.objective else None
 
-    def coordinates_of(self, prepared: Prepared) -> FloatArray:
+    def coordinates_of(self, prepared: Any) -> FloatArray:
         """Return the coordinates in which trends are followed."""
-        return prepared.coordinates
+        return np.asarray(prepared.coordinates)
 
-    def point(self, step: Step) -> Prepared:
+    def point(self, step: Step) -> Any:
         """Return the point of a step."""
         return step.prepared
 
-    def at(self, step: Step, coordinates: FloatArray) -> Prepared:
+    def at(self, step: Step, coordinates: FloatArray) -> Any:
         """Return the point at other coordinates; ValueError where there is none."""
         return step.prepared.at(coordinates)
 
     @steady
-    def move(self, step: Step) -> tuple[Prepared, frozenset[str]]:
+    def move(self, step: Step) -> tuple[Learned, frozenset[str]]:
         """The M-step, and what was said about it."""
         notes: set[str] = set()
         moved = step.prepared.maximise(step.sums, notes)
         if self._completed is not None:
+            assert isinstance(step.prepared, Prepared)
+            assert isinstance(moved, Prepared)
             moved = self._completed.maximise(step.prepared, moved)
         return moved, frozenset(notes)

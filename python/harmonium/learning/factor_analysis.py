@@ -5,9 +5,11 @@ for tens of thousands of iterations. Here only values that are missing are compl
 own normal law, and to the two moments of the completed rows factors are fitted directly.
 """
 
+from typing import TypeGuard
+
 import numpy as np
 
-from harmonium.expectation import Prepared, Source, expectation
+from harmonium.expectation import Learned, Prepared, Source, expectation
 from harmonium.expectation.passes import Totals
 from harmonium.families.normal_stack import NormalPrepared
 from harmonium.learning.factors import Factors, maximum_likelihood_factors, principal_factors
@@ -23,7 +25,7 @@ _HEYWOOD = (
 )
 
 
-def is_factor_analysis(prepared: Prepared) -> bool:
+def is_factor_analysis(prepared: Learned) -> TypeGuard[LinearPrepared]:
     """Whether factors of this point can be fitted to two moments directly."""
     return (
         isinstance(prepared, LinearPrepared)
@@ -69,9 +71,9 @@ def residual(prepared: Prepared, summary: LinearSummary) -> float:
     return float(max(np.abs(part).max(initial=0.0) for part in parts))
 
 
-def boundary_notes(prepared: Prepared) -> set[str]:
+def boundary_notes(prepared: Learned) -> set[str]:
     """What to say of a factor analysis one of whose noise variances is all but zero."""
-    if not isinstance(prepared, LinearPrepared) or not is_factor_analysis(prepared):
+    if not is_factor_analysis(prepared):
         return set()
     law = prepared.as_normal()
     assert law is not None

@@ -7,7 +7,6 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from harmonium.errors import BoundaryWarning, ConvergenceWarning
 from harmonium.expectation import Prepared, Source, latents, log_densities
 from harmonium.families.base import ExponentialFamily
 from harmonium.learning.batches import Batches
@@ -15,6 +14,7 @@ from harmonium.learning.data import checked, heavy_rows
 from harmonium.learning.descent import descend
 from harmonium.learning.em import Adjust, Step, climb, em
 from harmonium.learning.floating_point import steady
+from harmonium.learning.loop import STOPPED, give_warnings, iterate, mean_log_scale
 from harmonium.learning.objective import Penalty
 from harmonium.learning.optimisers import Optimiser
 from harmonium.learning.options import Method, OptimiserName, Options, options_of
@@ -35,13 +35,7 @@ from harmonium.validation import (
     as_count,
     as_generator,
     as_positive,
-    warn_caller,
 )
-
-#: What a fit says that its callback ended.
-_STOPPED = "stopped by the callback"
-#: After so many iterations without a gain above rounding a fit stops.
-_STALLED = 25
 
 
 @dataclass(frozen=True, eq=False)
@@ -263,11 +257,11 @@ def fit(
         fitted = _run(model, steps_of, source, standard, options, tol, adjust, callback)
         if best is None or fitted.history[-1] < best.history[-1]:
             best = fitted
-        if fitted.message == _STOPPED:
+        if fitted.message == STOPPED:
             break
     assert best is not None
     if warn:
-        give_warnings(best, tol, honest=options.is_exact and fitted.message != _STOPPED)
+        give_warnings(best, tol, honest=options.is_exact and fitted.message != STOPPED)
     return best
 
 
@@ -323,21 +317,6 @@ def _steps(
     )
 
 
-def give_warnings(fitted: Fit, tol: float, *, honest: bool = True) -> None:
-    """Warn, once each, of a fit that did not converge and of estimates moved off a boundary.
-
-    ``honest`` is whether the fit was to converge: exact, and not stopped by its caller.
-    """
-    for note in sorted(fitted.notes):
-        warn_caller(note, BoundaryWarning)
-    if honest and not fitted.converged:
-        warn_caller(
-            f"{fitted.message}; the largest difference of average and model expectation is "
-            f"{fitted.residual:.2g}, tol is {tol:g}: raise max_iter or tol",
-            ConvergenceWarning,
-        )
-
-
 def _run(
     model: ExponentialFamily,
     steps: Iterator[Step],
@@ -348,59 +327,30 @@ def _run(
     adjust: Adjust | None,
     callback: Callable[[Step], object] | None,
 ) -> Fit:
-    history: list[float] = []
-    log_scale = _mean_log_scale(source, standard)
-    previous = lowest = np.inf
-    level = 0
-    message = ""
-    for step in steps:
-        history.append(log_scale - step.log_likelihood)
-        told = None
-        if callback is not None:
-            told = callback(replace(step, standardisation=standard))
-        if told is True:
-            message = _STOPPED
-            break
-        if step.residual <= tol:
-            message = "converged"
-            break
-        # with sums adjusted the likelihood may well fall: what counts is that it moves
-        value = -step.objective
-        gain = lowest - value if adjust is None else abs(previous - value)
-        resolution = 4 * np.finfo(float).eps * max(1.0, abs(step.log_likelihood))
-        level = level + 1 if gain <= resolution else 0
-        previous, lowest = value, min(lowest, value)
-        if level >= _STALLED and options.is_exact:
-            message = f"the likelihood has not risen above rounding for {_STALLED} iterations"
-            break
-        if step.iteration >= options.max_iter:
-            message = f"not converged after {options.max_iter} iterations"
-            break
+    def told(step: Step) -> object:
+        return None if callback is None else callback(replace(step, standardisation=standard))
+
+    end = iterate(
+        steps,
+        log_scale=mean_log_scale(source, standard),
+        max_iter=options.max_iter,
+        tol=tol,
+        rising=adjust is None,
+        stalls=options.is_exact,
+        callback=told,
+    )
+    assert isinstance(end.step.prepared, Prepared)
     return Fit(
         model,
-        step.prepared,
+        end.step.prepared,
         standard,
-        np.array(history),
-        step.residual <= tol,
-        step.residual,
-        step.iteration,
-        message,
-        step.all_notes(),
+        end.history,
+        end.converged,
+        end.step.residual,
+        end.step.iteration,
+        end.message,
+        end.step.all_notes(),
     )
-
-
-@steady
-def _mean_log_scale(source: Source, standard: Standardisation) -> float:
-    """Average over rows of the log scales of what is observed of them."""
-    if standard.is_identity:
-        return 0.0
-    logs = np.log(standard.scale)
-    total = weight = 0.0
-    for x, weights in source.blocks():
-        seen = (~np.isnan(x)) @ logs
-        total += float(seen.sum() if weights is None else weights @ seen)
-        weight += float(len(x) if weights is None else weights.sum())
-    return total / weight if weight else 0.0
 
 
 def _initial(model: ExponentialFamily, initial: object, standard: Standardisation) -> Prepared:

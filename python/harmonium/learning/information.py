@@ -19,6 +19,7 @@ from harmonium.learning.fit import Fit
 from harmonium.rules.base import ConjugationRule
 from harmonium.rules.linear import LinearRule
 from harmonium.rules.mixture import MixtureRule
+from harmonium.rules.views import ViewsRule
 
 
 @dataclass(frozen=True)
@@ -155,6 +156,23 @@ def _(rule: LinearRule, model: Harmonium) -> int:  # noqa: ARG001 - it has no pa
         # noise along the loadings may as well be the latent's
         free -= width * (width + 1) // 2
     return min(free, most)
+
+
+@_of_rule.register
+def _(rule: ViewsRule, model: Harmonium) -> int:
+    if rule.is_mixture:
+        tied = len(model._rows) < model.observable.dimension
+        return _of_rule(MixtureRule("shape" if tied else None), model)
+    latent, parts = model.latent, getattr(model.observable, "parts", ())
+    linear = all(isinstance(own, LinearRule) for own in rule.rules)
+    if not linear or not isinstance(latent.leading, Normal):
+        return model.dimension
+    width, columns = latent.leading.n_features, model.n_observed
+    free = model.observable.dimension + columns * width + _count(latent) - width * (width + 1)
+    if len(parts) == 2 and all(part.holds_products for part in parts):
+        # of two views with full noise nothing is known but how they vary together
+        free -= width * (width + 1) // 2
+    return min(free, _count(_with_leading(latent, Normal(columns))))
 
 
 def _with_leading(family: ExponentialFamily, leading: Normal) -> ExponentialFamily:

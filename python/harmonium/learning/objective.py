@@ -5,6 +5,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from harmonium.families.base import ExponentialFamily
+from harmonium.harmonium import Harmonium
 from harmonium.learning.space import Space
 from harmonium.numerics.derivatives import jacobian_at_once
 from harmonium.validation import FloatArray
@@ -105,9 +106,10 @@ class Surrogate:
     @property
     def _knows_its_fisher(self) -> bool:
         """Whether the family states its Fisher information, which is the Hessian then."""
-        stated = type(self._space.model)._fisher_information
-        plain = self._penalty is None and not self._space.split
-        return plain and stated is not ExponentialFamily._fisher_information
+        model = self._space.model
+        if isinstance(model, Harmonium) or self._penalty is not None:
+            return False
+        return type(model)._fisher_information is not ExponentialFamily._fisher_information
 
     def product(self, free: FloatArray, direction: FloatArray) -> FloatArray:
         """Return the Hessian times one direction (size,)."""

@@ -4,7 +4,7 @@ Starting points are made from distinct rows and their weights, so that an intege
 same as so many repetitions, and the order of the rows does not matter.
 """
 
-from typing import Any, Literal
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from harmonium.learning.standardisation import Sample, quantiles
 from harmonium.learning.starting_views import is_linear, linear_views
 from harmonium.models import LinearGaussian
 from harmonium.rules.linear import LinearRule
-from harmonium.rules.linear_stack import NOISE_FLOOR, LinearPrepared
+from harmonium.rules.linear_stack import NATURAL_NOISE_FLOOR, NOISE_FLOOR, LinearPrepared
 from harmonium.rules.mixture import MixtureRule
 from harmonium.rules.mixture_stack import MixturePrepared
 from harmonium.rules.views import ViewsRule
@@ -40,6 +40,13 @@ _FAINT = 1e-3
 
 #: How the rows are first shared among components.
 Sharing = Literal["kmeans", "k-means++", "random", "random_from_data"]
+
+
+def as_sharing(sharing: object) -> Sharing:
+    """Return a way to share rows by its name; ValueError for others."""
+    if sharing not in get_args(Sharing):
+        raise ValueError(f"sharing: one of {get_args(Sharing)}; got {sharing!r}")
+    return cast(Sharing, sharing)
 
 
 @steady
@@ -75,6 +82,7 @@ def _start(
             return _start_linear(family, filled, rng, sharing, least_noise)
         if isinstance(rule, ViewsRule) and is_linear(rule):
             whole = LinearGaussian(Normal(family.n_observed, "diagonal"), family.latent)
+            least_noise = max(least_noise, NATURAL_NOISE_FLOOR**2)
             started = _start_linear(whole, filled, rng, sharing, least_noise)
             return linear_views(family, started)
         raise ValueError(f"initial: no starting point is known for {family!r}; give one")

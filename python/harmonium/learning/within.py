@@ -157,7 +157,8 @@ class WorkWithin(Work):
         parts["prior"] = self._penalties is None and space.covers("prior")
         if not any(parts.values()):
             return natural, done
-        best = space.to_vector(step.prepared.maximise(step.sums, notes).natural[0])
+        fitted = step.prepared.maximise if parts["likelihood"] else step.prepared.maximise_prior
+        best = space.to_vector(fitted(step.sums, notes).natural[0])
         vector = space.to_vector(natural)
         for part in (part for part, free in parts.items() if free):
             entries = space.entries(part)

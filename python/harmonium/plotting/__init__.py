@@ -16,8 +16,11 @@ from harmonium.plotting.ellipses import plot_ellipses
 from harmonium.plotting.history import plot_history
 from harmonium.plotting.latent import plot_latent
 from harmonium.plotting.loadings import plot_loadings
+from harmonium.plotting.moments import plot_moments
+from harmonium.plotting.panels import panels
 from harmonium.plotting.points import plot_points
 from harmonium.plotting.posteriors import latent_plane, posterior_shares
+from harmonium.plotting.simplex import plot_simplex, plot_simplex_density, simplex_places
 from harmonium.plotting.style import colours, diverging, dress, new_figure, sequential, style
 
 __all__ = [
@@ -28,15 +31,20 @@ __all__ = [
     "dress",
     "latent_plane",
     "new_figure",
+    "panels",
     "plot_correlations",
     "plot_density",
     "plot_ellipses",
     "plot_history",
     "plot_latent",
     "plot_loadings",
+    "plot_moments",
     "plot_points",
+    "plot_simplex",
+    "plot_simplex_density",
     "posterior_shares",
     "sequential",
+    "simplex_places",
     "style",
     "unit_correlations",
     "unit_laws",

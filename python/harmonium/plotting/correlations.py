@@ -11,7 +11,7 @@ from harmonium.learning.fit import Fit
 from harmonium.plotting.arguments import as_names
 from harmonium.plotting.heat_map import heat_map
 from harmonium.plotting.style import drawing
-from harmonium.validation import FloatArray
+from harmonium.validation import FloatArray, as_positive
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,6 +62,7 @@ def plot_correlations(
     matrix: object,
     *,
     names: Iterable[object] | None = None,
+    limit: float = 1.0,
     numbers: bool | None = None,
     colour_bar: bool = True,
     ax: "Axes | None" = None,
@@ -75,6 +76,8 @@ def plot_correlations(
         diagonal, which says nothing, is left blank.
     names : list of str, optional
         Names of rows and columns; by default numbers from 1 on.
+    limit : float
+        The correlation of the deepest colours: less than 1 shows weak ones.
     numbers : bool, optional
         Whether to write each correlation; by default where there is room.
     colour_bar : bool
@@ -99,13 +102,14 @@ def plot_correlations(
         raise ValueError(f"matrix: a square matrix, not one of shape {values.shape}")
     if (np.abs(values) > 1 + 1e-9).any():
         raise ValueError("matrix: correlations are between -1 and 1")
+    deepest = as_positive(limit, name="limit")
     labels = as_names(names, len(values), name="names", default="")
     np.fill_diagonal(values, np.nan)
     with drawing(ax, (4.0, 3.4)) as axes:
         heat_map(
             axes,
             values,
-            limit=1.0,
+            limit=deepest,
             rows=[label.strip() for label in labels],
             columns=[label.strip() for label in labels],
             label="correlation",

@@ -12,8 +12,9 @@ from harmonium.plotting.arguments import (
     as_names,
     limits_of,
 )
+from harmonium.plotting.bands import draw_bands
 from harmonium.plotting.densities import PlaneDensity, draws_of, levels_of, log_density_of
-from harmonium.plotting.style import INK, SOFT_INK, drawing, sequential
+from harmonium.plotting.style import INK, drawing
 from harmonium.validation import FloatArray, as_count, as_table
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def plot_density(
     masses: Iterable[object] = MASSES,
     filled: bool = True,
     points: bool = True,
+    colour: str | None = None,
     colour_bar: bool = False,
     names: Iterable[object] | None = None,
     resolution: int = 200,
@@ -58,6 +60,8 @@ def plot_density(
         Whether to fill the bands between contours.
     points : bool
         Whether to draw the data.
+    colour : str, optional
+        Of contours without bands.
     colour_bar : bool
         Whether to explain the bands beside the picture.
     names : list of str, optional
@@ -96,7 +100,15 @@ def plot_density(
     levels = levels_of(density, area, shares)
     with drawing(ax) as axes:
         if levels:
-            _contours(axes, across, upward, density, levels, shares, filled, colour_bar)
+            draw_bands(
+                axes,
+                (across, upward, density),
+                levels,
+                shares,
+                filled=filled,
+                colour=colour,
+                colour_bar=colour_bar,
+            )
         if points and data is not None:
             axes.scatter(
                 data[:, 0],
@@ -127,37 +139,3 @@ def _limits(
     if not np.isfinite(points).any(0).all():
         raise ValueError(f"x: a column of {pair} has no value that could set the limits")
     return limits_of(points)
-
-
-def _contours(
-    axes: "Axes",
-    across: FloatArray,
-    upward: FloatArray,
-    density: FloatArray,
-    levels: list[float],
-    shares: list[float],
-    filled: bool,
-    colour_bar: bool,
-) -> None:
-    # contours want rising levels: the outermost, which holds the largest share, first
-    edges = sorted(set(levels))
-    shown = shares[: len(levels)][::-1][-len(edges) :]
-    ramp = sequential()
-    if filled:
-        bands = [ramp(0.12 + 0.8 * k / max(len(edges) - 1, 1)) for k in range(len(edges))]
-        drawn: Any = axes.contourf(
-            across, upward, density, [*edges, 1.001 * float(density.max())], colors=bands, zorder=1
-        )
-        axes.contour(
-            across, upward, density, edges, colors="white", linewidths=0.3, alpha=0.5, zorder=1.5
-        )
-    else:
-        drawn = axes.contour(
-            across, upward, density, edges, colors=SOFT_INK, linewidths=0.8, zorder=1.5
-        )
-    if colour_bar and filled:
-        bar = axes.figure.colorbar(drawn, ax=axes, fraction=0.05, pad=0.02, spacing="uniform")
-        bar.set_ticks(edges, labels=[f"{100 * share:.3g} %" for share in shown])
-        bar.ax.tick_params(length=0, labelsize=7.0, labelcolor=SOFT_INK)
-        bar.set_label("probability within", fontsize=8.0, color=SOFT_INK)
-        bar.outline.set_visible(False)

@@ -1,10 +1,10 @@
-"""Matrices of positive and negative numbers as coloured squares."""
+"""Matrices of numbers as coloured squares."""
 
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harmonium.plotting.style import INK, SOFT_INK, diverging
+from harmonium.plotting.style import HAIRLINE, INK, SOFT_INK, diverging, sequential
 from harmonium.validation import FloatArray
 
 if TYPE_CHECKING:
@@ -24,9 +24,14 @@ def heat_map(
     label: str,
     colour_bar: bool,
     numbers: bool | None,
+    signed: bool = True,
 ) -> Any:
-    """Draw a matrix (n, m) in colours from -limit (blue) to limit (red); NaN is grey."""
-    image = axes.imshow(matrix, cmap=diverging(), vmin=-limit, vmax=limit, aspect="auto")
+    """Draw a matrix (n, m) in colours from -limit (blue) to limit (red); NaN is grey.
+
+    Unless ``signed``, from zero (white) to limit (deep blue).
+    """
+    ramp, lowest = (diverging(), -limit) if signed else (sequential(), 0.0)
+    image = axes.imshow(matrix, cmap=ramp, vmin=lowest, vmax=limit, aspect="auto")
     axes.set_xticks(np.arange(len(columns)), columns)
     axes.set_yticks(np.arange(len(rows)), rows)
     axes.set_xticks(np.arange(len(columns) - 1) + 0.5, minor=True)
@@ -34,7 +39,9 @@ def heat_map(
     axes.grid(which="minor", color="white", linewidth=1.2)
     axes.tick_params(which="both", length=0)
     for spine in axes.spines.values():
-        spine.set_visible(False)
+        # squares without a value of their own end where the matrix does
+        spine.set_visible(not signed)
+        spine.set_color(HAIRLINE)
     if numbers if numbers is not None else max(matrix.shape) <= _MOST_NUMBERS:
         for (i, j), value in np.ndenumerate(matrix):
             if np.isfinite(value):

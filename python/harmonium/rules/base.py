@@ -145,12 +145,23 @@ class ConjugationRule(ABC):
         The M-step of one likelihood among several, or of one without a kernel: where the rule
         says no better, that of its own stack.
         """
-        stack = self.prepare(observable, latent, theta[None], interaction[None], prior[None])
+        stack = self._stack(observable, latent, theta, interaction, prior)
         sums = stack.sums_of(np.array([weight]), totals[None])
         natural = stack.maximise(sums, notes).natural[0]
         entries = natural[observable.dimension + latent.dimension :]
         shape = self.interaction_shape(observable, latent)
         return natural[: observable.dimension], shape.matrix(entries)
+
+    def _stack(
+        self,
+        observable: ExponentialFamily,
+        latent: ExponentialFamily,
+        theta: FloatArray,
+        interaction: FloatArray,
+        prior: FloatArray,
+    ) -> Prepared:
+        """The rule's own stack of one model, for its M-step in natural coordinates."""
+        return self.prepare(observable, latent, theta[None], interaction[None], prior[None])
 
     def misfit(
         self,
@@ -163,7 +174,7 @@ class ConjugationRule(ABC):
         totals: FloatArray,
     ) -> float:
         """Return how far the likelihood is from :meth:`refit`, standardised as in the pass."""
-        stack = self.prepare(observable, latent, theta[None], interaction[None], prior[None])
+        stack = self._stack(observable, latent, theta, interaction, prior)
         return stack.residual(stack.sums_of(np.array([weight]), totals[None]))
 
     def moved(

@@ -157,6 +157,11 @@ class ConjugatedPrepared(Prepared):
         prior = self.prior.maximise(sums[:, self._own :], notes)
         return self._with(theta, interaction, prior)
 
+    def maximise_prior(self, sums: FloatArray, notes: set[str]) -> "ConjugatedPrepared":
+        """Return the same likelihoods with the priors that fit the sums."""
+        prior = self.prior.maximise(sums[:, self._own :], notes)
+        return self._with(self.theta, self.interaction, prior)
+
     def _with(
         self, theta: FloatArray, interaction: FloatArray, prior: Prepared
     ) -> "ConjugatedPrepared":

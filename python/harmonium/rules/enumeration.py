@@ -5,6 +5,7 @@ with X and Z exchanged. Expectations are those given the state, averaged over st
 here raises NotConjugatedError where neither side has at most 2**25 states.
 """
 
+import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -53,9 +54,14 @@ def blocks(
             yield rows, slice(start, start + len(states)), Block(statistic, given, logs)
 
 
+def flat_points(natural: FloatArray) -> FloatArray:
+    """Points with one batch axis, of which there may be none."""
+    return natural.reshape(math.prod(natural.shape[:-1]), natural.shape[-1])
+
+
 def log_partition(pair: Pair, natural: FloatArray) -> FloatArray:
     """Return psi_XZ, (...), of points (..., dimension)."""
-    flat = natural.reshape(-1, natural.shape[-1])
+    flat = flat_points(natural)
     psi = np.full(len(flat), -np.inf)
     for rows, _, block in blocks(pair, flat):
         psi[rows] = np.logaddexp(psi[rows], logsumexp(block.log_weights, -1))
@@ -85,7 +91,7 @@ def variances(pair: Pair, natural: FloatArray) -> FloatArray:
 
 
 def _moments(pair: Pair, natural: FloatArray, *, squares: bool) -> FloatArray:
-    flat = natural.reshape(-1, natural.shape[-1])
+    flat = flat_points(natural)
     side, other, _ = pair.sides(pair.split(flat))
     count = len(flat)
     top = np.full(count, -np.inf)
@@ -123,10 +129,9 @@ def sample(
     A batch axis of ``natural`` is as long as that of ``shape``, or one where points repeat.
     """
     batch = natural.shape[:-1]
-    if batch == shape:
-        flat = natural.reshape(-1, natural.shape[-1])
-        return _sample_each(pair, flat, rng).reshape(*shape, -1)
     out = np.empty((*shape, pair.observable.n_features + pair.latent.n_features))
+    if batch == shape:
+        return _sample_each(pair, flat_points(natural), rng).reshape(out.shape)
     for place in np.ndindex(*batch):
         rows = tuple(slice(None) if n == 1 else at for at, n in zip(place, batch, strict=True))
         wanted = out[rows].shape

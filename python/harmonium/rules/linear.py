@@ -15,7 +15,7 @@ from harmonium.numerics.symmetric import inverse, outer
 from harmonium.rules.base import ConjugationRule
 from harmonium.rules.interaction import Block
 from harmonium.rules.likelihood import Completion, Conjugation, Likelihood, Message
-from harmonium.rules.linear_stack import LinearPrepared
+from harmonium.rules.linear_stack import NATURAL_NOISE_FLOOR, LinearPrepared
 from harmonium.validation import FloatArray, as_floats
 
 
@@ -188,6 +188,18 @@ class LinearRule(ConjugationRule):
     ) -> Likelihood:
         """Return one likelihood, of which any columns may be missing."""
         return _LinearLikelihood(self, observable, latent, theta, interaction)
+
+    def _stack(
+        self,
+        observable: ExponentialFamily,
+        latent: ExponentialFamily,
+        theta: FloatArray,
+        interaction: FloatArray,
+        prior: FloatArray,
+    ) -> Prepared:
+        stack = self.prepare(observable, latent, theta[None], interaction[None], prior[None])
+        stack.noise_floor = NATURAL_NOISE_FLOOR
+        return stack
 
     def posterior_of_partial(
         self,

@@ -12,6 +12,7 @@ from harmonium.families.base import ExponentialFamily, Indices
 from harmonium.families.normal import Normal
 from harmonium.families.normal_stack import NormalPrepared, whitened_gaps
 from harmonium.numerics.symmetric import (
+    Floored,
     floor_covariances,
     floor_variances,
     inverse,
@@ -23,6 +24,8 @@ from harmonium.validation import FloatArray
 
 #: Smallest noise standard deviation relative to the column's: keeps posteriors well conditioned.
 NOISE_FLOOR = 1e-6
+#: The same where posteriors are worked out in natural coordinates, which lose twice the digits.
+NATURAL_NOISE_FLOOR = 1e-3
 
 
 class LinearPrepared(Prepared):
@@ -31,6 +34,8 @@ class LinearPrepared(Prepared):
     Sums of a member: total weight, ``sum w (x - r)`` and its second moments as the noise holds
     them, the prior's sums, and ``sum w (x - r) E[z - c]T``; c is the prior mean of z, r of x.
     """
+
+    noise_floor: float = NOISE_FLOOR
 
     def __init__(
         self,
@@ -156,10 +161,21 @@ class LinearPrepared(Prepared):
             left = second - shape.square_of(x_moved) - _explained(shape.name, loading, xz, zz)
             loadings[k] = loading
             means[k] = self.references[k] + x_moved - loading @ (self.centres[k] + z_moved)
-            covariances[k] = _floored_noise(shape.name, left, self._noise_floor(own[k]), notes)
+            floored = _floored_noise(shape.name, left, self._noise_floor(own[k]))
+            covariances[k] = floored.covariance[0]
+            if floored.moved:
+                notes.add(
+                    "a noise variance reached zero (a Heywood case, or too many factors) and was "
+                    f"held at {self.noise_floor**2:.0e} of its column's variance"
+                )
         noise = NormalPrepared(self.observable, means, covariances, self.noise.scale)
         prior = self.prior.maximise(latent, notes)
         return LinearPrepared(self.observable, self.latent_family, loadings, noise, prior)
+
+    def maximise_prior(self, sums: FloatArray, notes: set[str]) -> "LinearPrepared":
+        """Return the same lines and noise with the priors that fit z."""
+        prior = self.prior.maximise(self._split(sums)[1], notes)
+        return LinearPrepared(self.observable, self.latent_family, self.loadings, self.noise, prior)
 
     def _noise_floor(self, own: FloatArray) -> FloatArray:
         """Least standard deviations (n,) of the noise: relative to those of the columns."""
@@ -167,7 +183,7 @@ class LinearPrepared(Prepared):
         second = shape.from_sums(own[None, 1 + n :], own[:1], n)[0]
         total = second - shape.square_of(own[1 : 1 + n] / own[0])
         variances = np.maximum(shape.variances(total, n), (1e-6 * self.noise.scale) ** 2)
-        return np.asarray(NOISE_FLOOR * np.sqrt(variances))
+        return np.asarray(self.noise_floor * np.sqrt(variances))
 
     def mean(self, sums: FloatArray) -> FloatArray:
         """Return the (count, dimension) averages of (s_X, s_Z, x zT), about the origin."""
@@ -245,7 +261,7 @@ class LinearPrepared(Prepared):
                 slopes = factor @ across / spread
             else:
                 slopes = across * factor[0][:, None] / spread
-            noise = _floored_noise(shape.name, left, self._noise_floor(own[k]), set())
+            noise = _floored_noise(shape.name, left, self._noise_floor(own[k])).covariance[0]
             gap = whitened_gaps(shape.name, factor, first, noise)
             worst = max(worst, share * max(gap, float(np.abs(slopes).max(initial=0.0))))
         return worst
@@ -617,17 +633,10 @@ def _explained(
     return np.asarray(diagonal if shape == "diagonal" else diagonal.mean(keepdims=True))
 
 
-def _floored_noise(shape: str, left: FloatArray, floor: FloatArray, notes: set[str]) -> FloatArray:
+def _floored_noise(shape: str, left: FloatArray, floor: FloatArray) -> Floored:
     """Noise covariances with variances of at least ``floor`` squared, and positive definite."""
     limits = floor**2
     if shape == "full":
-        result = floor_covariances(left[None], limits[None])
-    else:
-        limits = limits if shape == "diagonal" else limits.mean(keepdims=True)
-        result = floor_variances(left[None], limits[None])
-    if result.moved:
-        notes.add(
-            "a noise variance reached zero (a Heywood case, or too many factors) and was held at "
-            "1e-12 of its column's variance"
-        )
-    return np.asarray(result.covariance[0])
+        return floor_covariances(left[None], limits[None])
+    limits = limits if shape == "diagonal" else limits.mean(keepdims=True)
+    return floor_variances(left[None], limits[None])

@@ -5,7 +5,7 @@ import numpy as np
 from harmonium.errors import BoundaryError
 from harmonium.families.base import Indices
 from harmonium.numerics.newton import match_mean
-from harmonium.rules.enumeration import blocks, log_partition, to_mean
+from harmonium.rules.enumeration import blocks, flat_points, log_partition, to_mean
 from harmonium.rules.pair import Pair
 from harmonium.validation import FloatArray, check_memory
 
@@ -21,7 +21,7 @@ def fisher_information(pair: Pair, natural: FloatArray) -> FloatArray:
     The expected covariance given the state, plus the covariance of expectations given it.
     """
     size = natural.shape[-1]
-    flat = natural.reshape(-1, size)
+    flat = flat_points(natural)
     check_memory(8 * (len(flat) + 2) * size**2, "the Fisher information")
     out = np.empty((len(flat), size, size))
     for point, matrix in zip(flat, out, strict=True):

@@ -6,9 +6,10 @@ import numpy as np
 from sklearn.model_selection import KFold
 
 from harmonium.cli.demo.peers import compare_factors
-from harmonium.cli.demo.section import Picture, Section, Tell, quiet
+from harmonium.cli.demo.section import Picture, Section, quiet
 from harmonium.cli.demo.size import Size
 from harmonium.cli.demo.tables import digits, tumours, wines
+from harmonium.cli.watch import Tell
 from harmonium.estimators import FactorAnalysis
 from harmonium.families.normal import Normal
 from harmonium.learning.fit import fit

@@ -8,9 +8,10 @@ from sklearn.metrics import adjusted_rand_score
 
 from harmonium.cli.demo.matching import matched_colours
 from harmonium.cli.demo.peers import compare_mixtures
-from harmonium.cli.demo.section import Picture, Section, Tell
+from harmonium.cli.demo.section import Picture, Section
 from harmonium.cli.demo.size import Size
 from harmonium.cli.demo.tables import Table, digits, irises, tumours, wines_in_four
+from harmonium.cli.watch import Tell
 from harmonium.families.normal import Normal
 from harmonium.learning.fit import Fit, fit
 from harmonium.learning.information import information_criteria

@@ -8,10 +8,11 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 
 from harmonium.cli.demo.matching import matched_colours
-from harmonium.cli.demo.section import Picture, Section, Tell, quiet
+from harmonium.cli.demo.section import Picture, Section, quiet
 from harmonium.cli.demo.size import Size
 from harmonium.cli.demo.tables import Digits, digits
 from harmonium.cli.demo.thumbnails import draw_thumbnails
+from harmonium.cli.watch import Tell
 from harmonium.families.normal import Normal
 from harmonium.learning.fit import Fit, fit
 from harmonium.models import LinearGaussian, Mixture

@@ -11,19 +11,22 @@ import threadpoolctl  # type: ignore[import-untyped]  # comes with scikit-learn,
 from rich.text import Text
 
 from harmonium.cli.demo.factors import factors
-from harmonium.cli.demo.folder import MARK, PAGE, appearing
 from harmonium.cli.demo.groups import groups
 from harmonium.cli.demo.page import page
 from harmonium.cli.demo.readme_picture import readme_picture
 from harmonium.cli.demo.reduction import reduction
-from harmonium.cli.demo.screen import Watch, comparison_table, small_table
+from harmonium.cli.demo.screen import comparison_table, small_table
 from harmonium.cli.demo.section import Section
 from harmonium.cli.demo.size import FULL, Size
 from harmonium.cli.demo.switches import switches
 from harmonium.cli.errors import CommandError
+from harmonium.cli.folder import PAGE, appearing
 from harmonium.cli.screen import show
+from harmonium.cli.watch import Watch
 from harmonium.plotting.style import require_matplotlib, style
 
+#: What tells a folder that the demo wrote from any other.
+MARK = "results.json"
 #: Dots per inch of the README's picture: below 300 kB.
 _README_DPI = 130
 
@@ -59,7 +62,7 @@ def run(output: Path, size: Size = FULL) -> int:
     began = time.perf_counter()
     # on a busy machine several threads for small matrices wait for each other most of the time
     with (
-        appearing(output) as folder,
+        appearing(output, mark=MARK, what="demo") as folder,
         threadpoolctl.threadpool_limits(limits=1),
         Watch(4) as watch,
     ):

@@ -1,8 +1,7 @@
 """What a part of the demo hands over: text, pictures, numbers, and runs side by side."""
 
-import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -11,9 +10,6 @@ from harmonium.errors import HarmoniumWarning
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-#: Says what is being done, for whoever watches.
-Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -58,11 +54,6 @@ class Section:
     numbers: dict[str, Any]
     comparisons: tuple[Comparison, ...] = ()
     table: tuple[tuple[str, ...], ...] = field(default=())
-
-
-def minus(number: str) -> str:
-    """Return a number with a minus sign for a hyphen, for whoever reads it in print."""
-    return re.sub(r"(?<![\w.])-(?=\d)", "−", number)
 
 
 @contextmanager

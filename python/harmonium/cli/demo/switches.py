@@ -5,9 +5,12 @@ from typing import Any
 import numpy as np
 from sklearn.decomposition import PCA
 
-from harmonium.cli.demo.section import Picture, Section, Tell, minus
+from harmonium.cli.demo.section import Picture, Section
 from harmonium.cli.demo.size import Size
-from harmonium.cli.demo.tables import RINGS_ENTROPY, digits, two_rings
+from harmonium.cli.demo.tables import digits
+from harmonium.cli.rings import RINGS_ENTROPY, two_rings
+from harmonium.cli.text import minus
+from harmonium.cli.watch import Tell
 from harmonium.families.boltzmann import Boltzmann
 from harmonium.families.normal import Normal
 from harmonium.learning.fit import Fit, fit

@@ -1,4 +1,4 @@
-"""The tables that ship with scikit-learn, and two rings."""
+"""The tables that ship with scikit-learn."""
 
 from typing import NamedTuple
 
@@ -7,8 +7,6 @@ from sklearn import datasets
 
 from harmonium.validation import FloatArray
 
-#: Entropy of the law of the two rings, in nats: what that law itself scores a row, but for the sign.
-RINGS_ENTROPY = 2.767
 _WINES = {
     "alcohol": "alcohol",
     "flavanoids": "flavanoids",
@@ -72,12 +70,3 @@ def digits(most: int) -> Digits:
     data = datasets.load_digits()
     images = data.data[:most]
     return Digits(images, images.std(0) > 0, data.target[:most])
-
-
-def two_rings(n: int, rng: np.random.Generator) -> FloatArray:
-    """A fifth of n points on a ring of radius 0.3, the rest on one of radius 3; noise of sd 0.2."""
-    inner = n // 5
-    angle = np.concatenate([np.arange(m) * (2 * np.pi / m) for m in (inner, n - inner)])
-    radius = np.repeat([0.3, 3.0], [inner, n - inner])
-    points = radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], -1)
-    return np.asarray(points + 0.2 * rng.standard_normal((n, 2)))

@@ -8,17 +8,25 @@ from pathlib import Path
 
 from harmonium.cli.errors import CommandError
 
-#: What tells a folder that the demo wrote from any other.
-MARK = "results.json"
+#: What people open in a folder that a command wrote.
 PAGE = "index.html"
 
 
 @contextlib.contextmanager
-def appearing(output: Path) -> Iterator[Path]:
+def appearing(output: Path, *, mark: str, what: str) -> Iterator[Path]:
     """Yield an empty folder beside ``output`` to write to, which becomes ``output`` at the end.
 
     On any exception, KeyboardInterrupt included, it is removed, and what was at ``output`` is as
-    before. An older demo is replaced, and an empty folder.
+    before. An empty folder is replaced, and an older one of the same command.
+
+    Parameters
+    ----------
+    output
+        Where the folder is to be.
+    mark
+        The file that, beside the page, tells a folder of this command from any other.
+    what
+        What the command writes, such as "demo".
 
     Raises
     ------
@@ -27,16 +35,16 @@ def appearing(output: Path) -> Iterator[Path]:
     """
     try:
         target = output.expanduser().resolve()
-        _check(target, output)
+        _check(target, output, mark, what)
         target.parent.mkdir(parents=True, exist_ok=True)
         # the random name is ours alone
-        work = target.parent / f".harmonium-demo-{secrets.token_hex(8)}.tmp"
+        work = target.parent / f".harmonium-{what}-{secrets.token_hex(8)}.tmp"
         work.mkdir()
     except OSError as error:
         raise CommandError(f"--output: {output}: {error.strerror or error}") from error
     try:
         yield work
-        _check(target, output)
+        _check(target, output, mark, what)
         _replace(target, work)
     except OSError as error:
         raise CommandError(f"--output: {output}: {error.strerror or error}") from error
@@ -44,7 +52,7 @@ def appearing(output: Path) -> Iterator[Path]:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _check(target: Path, output: Path) -> None:
+def _check(target: Path, output: Path, mark: str, what: str) -> None:
     if target.exists() and not target.is_dir():
         raise CommandError(f"--output: {output} is a file; a folder is needed")
     if target in (Path.cwd(), *Path.cwd().parents):
@@ -53,9 +61,9 @@ def _check(target: Path, output: Path) -> None:
         )
     if not target.is_dir() or not any(target.iterdir()):
         return
-    if not ((target / MARK).is_file() and (target / PAGE).is_file()):
+    if not ((target / mark).is_file() and (target / PAGE).is_file()):
         raise CommandError(
-            f"--output: {output} holds something else than a demo: name a new folder"
+            f"--output: {output} holds something else than a {what}: name a new folder"
         )
 
 
