@@ -226,3 +226,28 @@ def test_what_is_certain_does_not_vary_less_than_not_at_all():
     fisher = machine.fisher_information(natural)
     assert (np.diagonal(fisher, axis1=-2, axis2=-1) >= 0).all()
     assert (machine.to_mean(natural) <= 1).all()
+
+
+@pytest.mark.parametrize("edges", [None, [(1, 0)]])
+def test_a_state_that_rounding_leaves_nothing(edges):
+    # all four are above zero in one order of subtraction and not in the other
+    mean = [float.fromhex(h) for h in ("0x1.fffffffffe839p-1", "0x1.300a26273a518p-22")]
+    mean.append(float.fromhex("0x1.3009f6990d40dp-22"))
+    assert mean[0] + mean[1] - mean[2] < 1
+    with pytest.raises(BoundaryError, match="strictly inside"):
+        Boltzmann(2, edges).to_natural(mean)
+
+
+def test_machines_without_loops_go_back_to_finite_points():
+    rng = np.random.default_rng(6)
+    for machine in (Boltzmann(2), Boltzmann(5, [(i, (i - 1) // 2) for i in range(1, 5)])):
+        means = machine.to_mean(rng.uniform(-60, 60, (500, machine.dimension)))
+        inside = 0
+        for mean in means:
+            try:
+                natural = machine.to_natural(mean)
+            except BoundaryError:
+                continue
+            inside += 1
+            np.testing.assert_allclose(machine.to_mean(natural), mean, rtol=0, atol=1e-10)
+        assert inside > 50

@@ -174,7 +174,7 @@ class Boltzmann(ExponentialFamily):
         for place in np.ndindex(mean.shape[:-1]):
             out[place] = self._match(mean[place], self._start(mean[place]))
             reached = self._to_mean(out[place])
-            if np.abs(reached - mean[place]).max() > 1e-10:
+            if not np.abs(reached - mean[place]).max() <= 1e-10:
                 raise BoundaryError(
                     f"mean{list(place) or ''}: no law over {self.n} units has these activities "
                     f"and pairs: they contradict each other; got {mean[place]} for {self!r}"
@@ -308,7 +308,8 @@ class Boltzmann(ExponentialFamily):
         i, j = self._pairs
         first, both = mean[..., : self.n], mean[..., self.n :]
         below = (both > 0) & (both < first[..., i]) & (both < first[..., j])
-        inner = below & (first[..., i] + first[..., j] - both < 1)
+        # in the order of :func:`match_forest`, so that no logarithm there is of zero
+        inner = below & ((1 - first[..., i]) - (first[..., j] - both) > 0)
         mask = ((first <= 0) | (first >= 1)).any(-1) | ~inner.all(-1)
         rule = "activities and pairs must be probabilities strictly inside their bounds"
         return (mask, rule) if np.any(mask) else None

@@ -201,9 +201,10 @@ class JunctionTree:
         first = match_forest(mean, i, j)
         if not self._loops():
             return first
+        if not (np.abs(first) <= largest).all():
+            first = start
         if len(mean) * self.elimination.states <= 1 << 24:
             return match_mean(self.oracle, mean, first, largest=largest)
-        del start
         return match_mean_by_products(
             lambda point: (float(self.log_partition(point[None])[0]), self.mean(point[None])[0]),
             lambda point, v: self.mean_and_product(point, v[None])[1][0],
