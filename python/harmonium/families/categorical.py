@@ -97,7 +97,7 @@ class Categorical(ExponentialFamily):
         uniform = rng.random((*natural.shape[:-1], 1)) * cumulative[..., -1:]
         if cumulative.size == self.n_categories:  # one law: its table is searched
             table = cumulative.ravel()[:-1]
-            return np.searchsorted(table, uniform, side="right").astype(float)
+            return np.asarray(np.searchsorted(table, uniform, side="right"), dtype=float)
         return np.asarray((uniform >= cumulative[..., :-1]).sum(-1, keepdims=True), dtype=float)
 
     def _complete(self, natural: FloatArray, x: FloatArray, observed: Indices) -> Completed:

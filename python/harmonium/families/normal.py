@@ -311,7 +311,7 @@ class Normal(ExponentialFamily):
         if np.any(huge):
             return huge.any(-1), "the precision -2 S must be below 9e307: choose other units"
         full = self.covariance == "full" and self.n > 1
-        mask = ~positive_definite(-2 * self.quadratic(natural)) if full else half <= 0
+        mask: Any = ~positive_definite(-2 * self.quadratic(natural)) if full else half <= 0
         if np.any(mask):
             mask = mask if full else mask.any(-1)
             return mask, "the precision -2 S must be positive definite"

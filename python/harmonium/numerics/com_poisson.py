@@ -13,7 +13,7 @@ from scipy.special import gammaln
 
 from harmonium.numerics.count_sums import count_moments
 from harmonium.numerics.deviance import poisson_deviance
-from harmonium.numerics.log_factorial import log_factorial_remainder_change
+from harmonium.numerics.log_factorial import log_factorial, log_factorial_remainder_change
 from harmonium.numerics.remembered import remembered
 from harmonium.validation import FloatArray
 
@@ -56,14 +56,32 @@ class ComPoissonMasses:
         #: Of a law that is nearly normal; zero where the mode is low.
         self.spread = np.where(self.high, np.sqrt(self.mode / np.maximum(self.shape, _TINY)), 0.0)
         self._deviance = poisson_deviance(self.centre, self.mode)
+        self._last: tuple[_Members, FloatArray, FloatArray] | None = None
 
     def curved(self, members: _Members, x: FloatArray) -> FloatArray:
         """``log x! - log centre!``, less ``(x - centre) log mu`` where the mode is high."""
+        # masses and statistics ask in turn for the same nodes
+        if self._last is None or self._last[0] is not members or self._last[1] is not x:
+            self._last = members, x, self._curved(members, x)
+        return self._last[2]
+
+    def _curved(self, members: _Members, x: FloatArray) -> FloatArray:
+        high = self.high[members]
+        if high.all() or not high.any():
+            return (self._curved_high if high.all() else self._curved_low)(members, x)
+        out = np.empty(np.broadcast_shapes((len(members), 1), x.shape))
+        x = np.broadcast_to(x, out.shape)
+        out[high] = self._curved_high(members[high], x[high])
+        out[~high] = self._curved_low(members[~high], x[~high])
+        return out
+
+    def _curved_high(self, members: _Members, x: FloatArray) -> FloatArray:
         centre = self.centre[members, None]
         deviance = poisson_deviance(x, self.mode[members, None]) - self._deviance[members, None]
-        high = deviance + log_factorial_remainder_change(x, np.maximum(centre, 1.0))
-        low = gammaln(x + 1.0) - gammaln(centre + 1.0)
-        return np.where(self.high[members, None], high, low)
+        return deviance + log_factorial_remainder_change(x, np.maximum(centre, 1.0))
+
+    def _curved_low(self, members: _Members, x: FloatArray) -> FloatArray:
+        return log_factorial(x) - log_factorial(self.centre[members, None])
 
     def __call__(self, members: _Members, x: FloatArray) -> FloatArray:
         """Return log masses (m, k) of some laws at counts (m, k)."""

@@ -23,8 +23,8 @@ Statistics = Callable[["_Members", FloatArray], FloatArray]
 
 _Members = np.ndarray[Any, np.dtype[np.intp]]
 
-#: A law is summed count by count if this many hold it.
-_WINDOW = 192
+#: A law is summed count by count if so many hold it: as few of these as do.
+_WINDOWS = (24, 48, 96, 192)
 #: Log masses so far below the mode do not count.
 _NEGLIGIBLE = 42.0
 #: The trapezoid rule needs standard deviations of this many counts at least ...
@@ -92,22 +92,39 @@ def _nodes(
     smooth = (spread >= _WIDE) & (mode >= _CLEAR * spread) & (highest - mode >= _CLEAR * spread)
     for members in _parts(np.flatnonzero(smooth), 2 * _SIDE + 1):
         yield members, *_trapezoid(mode[members], spread[members], highest)
-    long = []
-    for members in _parts(np.flatnonzero(~smooth), _WINDOW):
-        lowest = np.maximum(np.floor(mode[members]) - _WINDOW // 2, 0.0)
-        if np.isfinite(highest):
-            lowest = np.maximum(np.minimum(lowest, highest - _WINDOW + 1), 0.0)
-        x = lowest[:, None] + np.arange(float(_WINDOW))
-        inside = x <= highest
-        x = np.where(inside, x, highest)
-        ends = log_mass(members, x[:, [0, -1]])
-        short = (ends[:, 0] < -_NEGLIGIBLE) | (lowest == 0)
-        short &= (ends[:, 1] < -_NEGLIGIBLE) | (x[:, -1] == highest)
-        yield members[short], x[short], np.where(inside[short], 0.0, -np.inf)
-        long.append(members[~short])
-    rest = np.concatenate([*long, np.arange(0)])
+    rest = np.flatnonzero(~smooth)
+    for width in _WINDOWS:
+        long = []
+        for members in _parts(rest, width):
+            short = _holds(log_mass, members, mode, highest, width)
+            if short.any():
+                x = _lowest(mode[members[short]], highest, width)[:, None] + np.arange(float(width))
+                inside = x <= highest
+                x = np.where(inside, x, highest)
+                yield members[short], x, np.where(inside, 0.0, -np.inf)
+            long.append(members[~short])
+        rest = np.concatenate([*long, np.arange(0)])
     if len(rest):
         yield from _doubling(log_mass, rest, mode)
+
+
+def _lowest(mode: FloatArray, highest: float, width: int) -> FloatArray:
+    """The first count of a window about each mode."""
+    lowest = np.maximum(np.floor(mode) - width // 2, 0.0)
+    if np.isfinite(highest):
+        lowest = np.maximum(np.minimum(lowest, highest - width + 1), 0.0)
+    return np.asarray(lowest)
+
+
+def _holds(
+    log_mass: LogMass, members: _Members, mode: FloatArray, highest: float, width: int
+) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Which laws (m,) have all their mass in a window of ``width`` counts."""
+    lowest = _lowest(mode[members], highest, width)
+    last = np.minimum(lowest + (width - 1.0), highest)
+    ends = log_mass(members, np.stack([lowest, last], -1))
+    short = (ends[:, 0] < -_NEGLIGIBLE) | (lowest == 0)
+    return np.asarray(short & ((ends[:, 1] < -_NEGLIGIBLE) | (last == highest)))
 
 
 def _parts(members: _Members, width: int) -> Iterator[_Members]:

@@ -1,6 +1,7 @@
 """What Stirling's leading terms leave of a log factorial."""
 
 import numpy as np
+from scipy.special import gammaln
 
 from harmonium.numerics.gamma_functions import stirling_remainder
 from harmonium.validation import FloatArray
@@ -8,6 +9,14 @@ from harmonium.validation import FloatArray
 #: Of whole numbers below this the remainder is looked up.
 _TABLED = 2048
 _TABLE = stirling_remainder(np.maximum(np.arange(float(_TABLED)), 1.0))
+_LOG_FACTORIALS = gammaln(np.arange(float(_TABLED)) + 1.0)
+
+
+def log_factorial(x: FloatArray) -> FloatArray:
+    """Return log x! of x >= 0, looked up where all are small and whole."""
+    if (x < _TABLED).all() and (x == np.rint(x)).all():
+        return np.asarray(_LOG_FACTORIALS[x.astype(np.intp)])
+    return np.asarray(gammaln(x + 1.0))
 
 
 def _stirling_remainder(x: FloatArray) -> FloatArray:
