@@ -6,7 +6,7 @@ RUST := $(shell find rust -name '*.rs')
 export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-rust test-python lint format bench accuracy wheel clean
+.PHONY: help demo test test-rust test-python lint format bench bench-full accuracy wheel clean
 
 help:  ## Show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -45,10 +45,17 @@ format: .venv/.stamp  ## Format Rust and Python
 	$(BIN)/ruff format python tests benches docs
 	$(BIN)/ruff check --fix python tests benches docs
 
-bench: .venv/.stamp  ## Kernel benchmarks, then the side-by-side runs against peers
+bench: .venv/.stamp  ## Kernel benchmarks and side-by-side runs against peers, in short
+	cargo bench --bench kernels -- --quick --noplot
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check threadpoolctl
+	$(BIN)/python benches/peers/families.py --quick
+	$(BIN)/python benches/peers/expectation.py --quick
+
+bench-full: .venv/.stamp  ## The same with more runs: the tables of docs/benchmarks.md
 	cargo bench --bench kernels
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check threadpoolctl
-	$(BIN)/python benches/peers/expectation.py
+	$(BIN)/python benches/peers/families.py --markdown
+	$(BIN)/python benches/peers/expectation.py --markdown
 
 accuracy: .venv/.stamp  ## Every family against mpmath: writes docs/accuracy.md
 	$(BIN)/python benches/accuracy.py

@@ -1,6 +1,6 @@
 """Expectation maximisation side by side with scikit-learn and with short numpy scripts.
 
-    python benches/peers/expectation.py [--pairs 5] [--iterations 5]
+    python benches/peers/expectation.py [--pairs 5] [--quick] [--markdown]
 
 Both sides start from the same parameters, make the same number of iterations, and must end at the
 same mean log-likelihood. scikit-learn's ``fit`` makes one expectation and one maximisation an
@@ -18,8 +18,9 @@ from statistics import median
 
 import numpy as np
 from interleave import Side, interleave, table, threads
+from linear_cases import binary_factors, clustered_factors
+from markdown import show
 from numpy.typing import NDArray
-from rich.console import Console
 from rich.table import Table
 from scipy.special import gammaln, logsumexp
 from sklearn.exceptions import ConvergenceWarning
@@ -115,9 +116,9 @@ class Fitted:
 # ------------------------------------------------------------------- mixtures of Poissons
 
 
-def counts(iterations: int) -> tuple[Side, Side]:
+def counts(n: int, iterations: int) -> tuple[Side, Side, Prepared, Floats]:
     """Ours and a numpy script's mixture of ten Poissons of 50 columns."""
-    n, d, k = 10_000, 50, 10
+    d, k = 50, 10
     rng = np.random.default_rng(2)
     true = rng.gamma(2.0, 2.0, (k, d))
     x = rng.poisson(true[rng.integers(k, size=n)]).astype(float)
@@ -137,13 +138,14 @@ def counts(iterations: int) -> tuple[Side, Side]:
                 rate, weight = (shares.T @ x) / total[:, None], total / n
         return float((marginal - base).mean())
 
-    return Side("harmonium", lambda: em(prepared, x, iterations)), Side("numpy script", script)
+    ours = Side("harmonium", lambda: em(prepared, x, iterations))
+    return ours, Side("numpy script", script), prepared, x
 
 
 # ------------------------------------------------------------------------ factor analysis
 
 
-def factors(passes: int) -> tuple[Side, Side]:
+def factors(passes: int) -> tuple[Side, Side, Prepared, Floats]:
     """Ours and a numpy script's expectation of 4 factors behind 64 columns, ``passes`` times."""
     n, d, m = 20_000, 64, 4
     rng = np.random.default_rng(3)
@@ -172,7 +174,7 @@ def factors(passes: int) -> tuple[Side, Side]:
             total = 0.5 * ((shift * latent).sum() - squares @ (1 / noise) + n * log_norm)
         return float(total / n)
 
-    return Side("harmonium", ours), Side("numpy script", script)
+    return Side("harmonium", ours), Side("numpy script", script), prepared, x
 
 
 # --------------------------------------------------------------------------- arithmetic
@@ -196,33 +198,42 @@ def matrix_product_rate(size: int = 1024) -> float:
         return 2 * size**3 / typical(lambda: a @ b)
 
 
-def operations(n: int, d: int, k: int) -> tuple[float, float]:
-    """Floating-point operations and bytes of memory read by one pass of a mixture of normals.
+def mixture_operations(d: int, k: int) -> int:
+    """Operations a row of a mixture of normals.
 
-    For each row and component: centring, the product with a triangle and its squared norm; 40
-    for its share; centring and weighting again, the first moments and a triangle of products. A
-    row is read twice: to look for missing values, and to work on.
+    For each component: centring, the product with a triangle and its squared norm; 40 for its
+    share; centring and weighting again, the first moments and a triangle of products.
     """
     triangle = d * (d + 1)
-    each = (d + triangle + 2 * d) + 40 + (2 * d + 2 * d + triangle)
-    return float(n * k * each), float(2 * 8 * n * d)
+    return k * ((d + triangle + 2 * d) + 40 + (2 * d + 2 * d + triangle))
 
 
-def arithmetic(cases: list[tuple[Prepared, Floats, int]]) -> Table:
-    """Return what a pass computes and reads, and how fast, beside numpy's matrix product."""
+def factor_operations(d: int, m: int) -> int:
+    """Operations a row of a linear model with diagonal noise and a normal latent.
+
+    Centring and squares; shifts of the latent, and products of those with the row.
+    """
+    return 4 * d + 2 * d * m + 2 * d * m + 4 * m * m
+
+
+def arithmetic(cases: list[tuple[str, Prepared, Floats, int]]) -> Table:
+    """Return what a pass computes and reads, and how fast, beside numpy's matrix product.
+
+    Each row is read twice: to look for missing values, and to work on.
+    """
     rate = matrix_product_rate()
     out = Table(title=f"One pass; numpy's matrix product: {rate / GIGA:.0f} GFLOP/s a thread")
-    for name in ("mixture", "threads", "GFLOP", "MB read", "ms", "GFLOP/s", "GB/s", "of product"):
-        out.add_column(name, justify="left" if name == "mixture" else "right")
-    for prepared, x, k in cases:
+    for name in ("model", "threads", "GFLOP", "MB read", "ms", "GFLOP/s", "GB/s", "of product"):
+        out.add_column(name, justify="left" if name == "model" else "right")
+    for title, prepared, x, each in cases:
         n, d = x.shape
-        flops, memory = operations(n, d, k)
+        flops, memory = float(n * each), float(2 * 8 * n * d)
         for n_threads in (1, 2):
             with threads(n_threads):
                 source = as_source(x)
-                seconds = typical(partial(expectation, prepared, source), 11)
+                seconds = typical(partial(expectation, prepared, source), 7)
             out.add_row(
-                f"{n:,} × {d}, {k} components",
+                title,
                 str(n_threads),
                 f"{flops / GIGA:.2f}",
                 f"{memory / 1e6:.0f}",
@@ -234,29 +245,57 @@ def arithmetic(cases: list[tuple[Prepared, Floats, int]]) -> Table:
     return out
 
 
+def hundred_iterations(prepared: Prepared, x: Floats) -> str:
+    """Ours alone: the script would take minutes."""
+    clock = time.perf_counter()
+    end = em(prepared, x, 100)
+    seconds = time.perf_counter() - clock
+    return f"harmonium alone, EM × 100: {seconds:.1f} s, {end:.9f} nats a row"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", type=int, default=5, help="runs of each side")
-    parser.add_argument("--iterations", type=int, default=5, help="iterations of a fit")
+    parser.add_argument("--quick", action="store_true", help="fewer iterations of fewer rows")
+    parser.add_argument("--markdown", action="store_true", help="tables as Markdown")
     options = parser.parse_args()
-    console = Console(width=170)
-    console.print(f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}")
-    iterations = options.iterations
+    quick = options.quick
+    pairs = 2 if quick else options.pairs
     runs: list[tuple[str, Side, Side]] = []
-    cases = []
+    cases: list[tuple[str, Prepared, Floats, int]] = []
+
+    def add(title: str, how: str, work: tuple[Side, Side, Prepared, Floats], each: int) -> None:
+        ours, theirs, prepared, x = work
+        name = f"{len(x):,} × {x.shape[1]}, {title}"
+        runs.append((f"{how}: {name}", ours, theirs))
+        cases.append((name, prepared, x, each))
+
     for n, d, k in ((100_000, 8, 8), (100_000, 32, 16)):
-        ours, theirs, prepared, x = normals(n, d, k, iterations)
-        cases.append((prepared, x, k))
-        runs.append((f"EM × {iterations}: {n:,} × {d}, {k} normals", ours, theirs))
-    runs.append((f"EM × {iterations}: 10,000 × 50, 10 Poissons", *counts(iterations)))
-    runs.append(("expectation × 5: 20,000 × 64, 4 factors", *factors(5)))
+        steps, rows = (1, n // 4) if quick else (5, n)
+        work = normals(rows, d, k, steps)
+        add(f"{k} normals", f"EM × {steps}", work, mixture_operations(d, k))
+    steps, rows = (2, 10_000) if quick else (10, 50_000)
+    # a product with the logs of the rates, one with the shares, and 40 for each share
+    add("10 Poissons", f"EM × {steps}", counts(rows, steps), 10 * (2 * 50 + 2 * 50 + 40))
+    add("4 factors", "expectation × 5", factors(5), factor_operations(64, 4))
+    steps = 5 if quick else 20
+    # a mixture of the shifts behind the factors, of which three products are full squares
+    each = factor_operations(64, 4) + 8 * (3 * 2 * 16 + 40)
+    add("4 factors, 8 clusters", f"EM × {steps}", clustered_factors(steps, em), each)
+    steps, rows = (1, 10_000) if quick else (2, 100_000)
+    # of every state: a sum, an exponential of 20 operations, its share and the shares' total
+    add("10 binary units", f"EM × {steps}", binary_factors(rows, steps, em), 1024 * 23)
     comparisons = [
-        interleave(title, ours, theirs, n_threads=n_threads, pairs=options.pairs)
+        interleave(title, ours, theirs, n_threads=n_threads, pairs=pairs)
         for title, ours, theirs in runs
         for n_threads in (1, 2)
     ]
-    console.print(table(comparisons))
-    console.print(arithmetic(cases))
+    print(f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}\n")
+    show(table(comparisons), as_markdown=options.markdown)
+    show(arithmetic(cases), as_markdown=options.markdown)
+    if not quick:
+        name, prepared, x, _ = cases[-1]
+        print(f"{name}; {hundred_iterations(prepared, x)}")
 
 
 if __name__ == "__main__":

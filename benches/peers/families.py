@@ -36,7 +36,10 @@ def main() -> None:
     pairs = 3 if options.quick else options.pairs
     for title, cases in TABLES.items():
         results = [run(case, pairs) for case in cases()]
-        show(table(f"{title} (times of the peer / of harmonium)", results), as_markdown=options.markdown)
+        show(
+            table(f"{title} (times of the peer / of harmonium)", results),
+            as_markdown=options.markdown,
+        )
 
 
 if __name__ == "__main__":

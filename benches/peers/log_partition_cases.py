@@ -215,7 +215,7 @@ def inverse_ratio(length: Floats) -> Any:
 
     start = length * (2 - length**2) / (1 - length**2)
     return newton(
-        lambda k: ratio(k) - length, start, lambda k: 1 - ratio(k) / k - ratio(k) ** 2, tol=1e-12
+        lambda k: ratio(k) - length, start, lambda k: 1 - ratio(k) / k - ratio(k) ** 2, tol=1e-9
     )
 
 

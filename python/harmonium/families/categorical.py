@@ -93,7 +93,9 @@ class Categorical(ExponentialFamily):
         return p[..., None] * np.eye(self.dimension) - p[..., :, None] * p[..., None, :]
 
     def _sample(self, natural: FloatArray, rng: np.random.Generator) -> FloatArray:
-        cumulative = np.exp(self._log_probabilities(distinct(natural))).cumsum(-1)
+        once = distinct(natural)
+        top = once.max(-1, keepdims=True, initial=0.0)
+        cumulative = np.exp(np.concatenate([-top, once - top], -1)).cumsum(-1)
         uniform = rng.random((*natural.shape[:-1], 1)) * cumulative[..., -1:]
         if cumulative.size == self.n_categories:  # one law: its table is searched
             table = cumulative.ravel()[:-1]
