@@ -14,7 +14,6 @@ import time
 import warnings
 from collections.abc import Callable
 from functools import partial
-from statistics import median
 
 import numpy as np
 from interleave import Side, interleave, table, threads
@@ -180,22 +179,22 @@ def factors(passes: int) -> tuple[Side, Side, Prepared, Floats]:
 # --------------------------------------------------------------------------- arithmetic
 
 
-def typical(run: Callable[[], object], repeats: int = 5) -> float:
-    """Median seconds of a call, after one that does not count."""
+def shortest(run: Callable[[], object], repeats: int = 7) -> float:
+    """Fewest seconds of a call, after one that does not count: other work only adds to them."""
     run()
     seconds = []
     for _ in range(repeats):
         start = time.perf_counter()
         run()
         seconds.append(time.perf_counter() - start)
-    return median(seconds)
+    return min(seconds)
 
 
 def matrix_product_rate(size: int = 1024) -> float:
     """Operations a second of numpy's matrix product on one thread."""
     a, b = np.random.default_rng(0).normal(size=(2, size, size))
     with threads(1):
-        return 2 * size**3 / typical(lambda: a @ b)
+        return 2 * size**3 / shortest(lambda: a @ b)
 
 
 def mixture_operations(d: int, k: int) -> int:
@@ -231,7 +230,7 @@ def arithmetic(cases: list[tuple[str, Prepared, Floats, int]]) -> Table:
         for n_threads in (1, 2):
             with threads(n_threads):
                 source = as_source(x)
-                seconds = typical(partial(expectation, prepared, source), 7)
+                seconds = shortest(partial(expectation, prepared, source), 7)
             out.add_row(
                 title,
                 str(n_threads),
