@@ -54,7 +54,7 @@ bench: .venv/.stamp  ## Kernel benchmarks and side-by-side runs against peers, i
 bench-full: .venv/.stamp  ## The same with more runs: the tables of docs/benchmarks.md
 	cargo bench --bench kernels
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check threadpoolctl
-	$(BIN)/python benches/peers/families.py --markdown
+	$(BIN)/python benches/peers/families.py --pairs 5 --markdown
 	$(BIN)/python benches/peers/expectation.py --markdown
 
 accuracy: .venv/.stamp  ## Every family against mpmath: writes docs/accuracy.md
