@@ -54,11 +54,7 @@ bench: .venv/.stamp  ## Kernel benchmarks and side-by-side runs against peers, i
 bench-full: .venv/.stamp  ## The same with more runs: the tables of docs/benchmarks.md
 	cargo bench --bench kernels
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check threadpoolctl
-<<<<<<< HEAD
-	$(BIN)/python benches/peers/families.py --markdown
-=======
 	$(BIN)/python benches/peers/families.py --pairs 5 --markdown
->>>>>>> fadb656dcb758b8eda0cac085a184d4ed1e0b63e
 	$(BIN)/python benches/peers/expectation.py --markdown
 
 accuracy: .venv/.stamp  ## Every family against mpmath: writes docs/accuracy.md

@@ -1,12 +1,8 @@
-<<<<<<< HEAD
-"""Functions of arrays beside a peer's: in turn, on one thread, with how far results agree."""
-=======
 """Functions of arrays beside a peer's: in turn, on one thread, with how far results agree.
 
 Times are the processor's: of calls as short as these, wall time on a busy machine says mostly
 whether another process was given its turn in the middle.
 """
->>>>>>> fadb656dcb758b8eda0cac085a184d4ed1e0b63e
 
 import gc
 import time
@@ -41,11 +37,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Result:
-<<<<<<< HEAD
-    """Seconds of each pair of neighbours, and how far the results were apart."""
-=======
     """Processor seconds of each pair of neighbours, and how far the results were apart."""
->>>>>>> fadb656dcb758b8eda0cac085a184d4ed1e0b63e
 
     case: Case
     seconds: tuple[tuple[float, float], ...]
@@ -82,17 +74,10 @@ def run(case: Case, pairs: int) -> Result:
         gc.collect()
         seconds = []
         for pair in range(1, pairs + 1):
-<<<<<<< HEAD
-            clock = [time.perf_counter()]
-            for side in (case.ours, case.theirs):
-                side(pair)
-                clock.append(time.perf_counter())
-=======
             clock = [time.process_time()]
             for side in (case.ours, case.theirs):
                 side(pair)
                 clock.append(time.process_time())
->>>>>>> fadb656dcb758b8eda0cac085a184d4ed1e0b63e
             seconds.append((clock[1] - clock[0], clock[2] - clock[1]))
     return Result(case, tuple(seconds), apart)
 
