@@ -6,6 +6,7 @@ points, one for each of its finite vertices in order of elimination, then those 
 Nothing recurses: a graph may be as deep as it likes.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -110,7 +111,7 @@ class Exact:
         for k in range(len(self.cliques)):
             # the larger of a table alone and one with matrices
             n = sum(map(self._size, self.others[k]))
-            entries += int(np.prod([self._levels(v) for v in self.axes[k]])) * (1 + 2 * n * n)
+            entries += math.prod(map(self._levels, self.axes[k])) * (1 + 2 * n * n)
         return max(1, _BLOCK // entries)
 
     # ------------------------------------------------------------------------- tables
@@ -448,14 +449,16 @@ class Exact:
                 continue
             assert rng is not None
             if self.plan.kinds[v] is Kind.WHOLE:
-                table = given[k].reshape(len(given[k]), -1, family.dimension)
+                cells = math.prod(map(self._levels, self.axes[k]))
+                table = given[k].reshape(len(given[k]), cells, family.dimension)
                 x[:, columns] = family._sample(table[rows % len(table), place], rng)
                 continue
             noise = rng.standard_normal((n, family.n_features))
             left = [x[:, self.layout.columns[i]][:, : self._size(i)] for i in self.others[k][1:]]
             y = np.concatenate([np.zeros((n, 0)), *left], -1)
             tail = 1 + len(self.axes[k])
-            flat = [part.reshape(len(part), -1, *part.shape[tail:]) for part in given[k]]
+            cells = math.prod(map(self._levels, self.axes[k]))
+            flat = [part.reshape(len(part), cells, *part.shape[tail:]) for part in given[k]]
             step = max(1, _BLOCK // max(part[0, 0].size for part in flat))
             for start in range(0, n, step):
                 own = rows[start : start + step]

@@ -108,14 +108,12 @@ def _check_components(layout: Layout, kinds: list[Kind]) -> None:
         for v, own in zip(tensor.members, tensor.chosen, strict=True):
             if v in met:
                 leading = layout.families[v].leading
-                if not leading.holds_products and not isinstance(leading, Normal):
-                    other = layout.names[met[0] if v == met[1] else met[1]]
-                    _stop(
-                        layout,
-                        v,
-                        f"it meets {other!r}, and neither has few enough states to be summed over "
-                        "nor are both normal",
-                    )
+                if kinds[v] is Kind.WHOLE and not leading.holds_products:
+                    other = met[0] if v == met[1] else met[1]
+                    why = "neither has few enough states to be summed over, nor are both normal"
+                    if kinds[other] is Kind.NORMAL:
+                        why = "its statistic does not hold every product of its location"
+                    _stop(layout, v, f"it meets {layout.names[other]!r}, and {why}")
                 if not np.isin(own, np.arange(leading.n_features)).all():
                     _stop(
                         layout,
@@ -144,11 +142,6 @@ def _check_components(layout: Layout, kinds: list[Kind]) -> None:
                 f"it and {layout.names[whole[0]]!r} are linked through vertices that are no "
                 "tables; of such there may be one that is not a Normal",
             )
-        for v in whole:
-            if not layout.families[v].leading.holds_products:
-                _stop(
-                    layout, v, "it meets normals, but does not hold every product of its location"
-                )
 
 
 def _stop(layout: Layout, vertex: int, why: str) -> NoReturn:
