@@ -1,5 +1,7 @@
 """Graphs with vertices that have no end of states: against joint normals, models and quadrature."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -18,7 +20,7 @@ from harmonium import (
     Poisson,
     VonMises,
 )
-from harmonium.errors import NotConjugatedError
+from harmonium.errors import DataWarning, NotConjugatedError
 from harmonium.graphs import Clique, Graph
 from harmonium.graphs.exact import Exact
 from harmonium.graphs.plan import Kind, Plan, plan_of
@@ -162,9 +164,7 @@ def test_partial_rows_of_normals(case):
 def chain(n: int):
     """Normals in a row, and a vector in which each follows the one before."""
     names = [f"y{i}" for i in range(n)]
-    graph = Graph(
-        dict.fromkeys(names, Normal(1)), [location(a, b) for a, b in zip(names, names[1:])]
-    )
+    graph = Graph(dict.fromkeys(names, Normal(1)), [location(a, b) for a, b in pairwise(names)])
     rng = np.random.default_rng(0)
     natural = np.concatenate(
         [np.column_stack([rng.standard_normal(n), -np.ones(n)]).ravel(), 0.7 * np.ones(n - 1)]
@@ -266,7 +266,9 @@ def test_a_linear_gaussian_model_is_one(latent):
 
 def test_units_too_many_for_a_table_take_the_message():
     # 30 units are not listed: the message goes to the family, as to so few units that it can be
-    graph = Graph({"x": Normal(1), "z": Boltzmann(30, enumerate_to=30)}, [location("x", "z")])
+    with pytest.warns(DataWarning, match="some seconds a point"):
+        many = Boltzmann(30, enumerate_to=30)
+    graph = Graph({"x": Normal(1), "z": many}, [location("x", "z")])
     assert Exact(graph._layout, plan_of(graph._layout)).plan.kinds == (Kind.NORMAL, Kind.WHOLE)
     few = Graph(
         {"x": Normal(1), "z": Boltzmann(3), "k": Categorical(2)}, [location("x", "z"), ("x", "k")]
@@ -393,11 +395,11 @@ def test_the_vertex_that_stops_it_is_named(graph, vertex, why):
 
 def test_outside_the_domain_is_refused_by_vertex():
     graph = Graph({"x": Normal(1), "y": Normal(1)}, [location("x", "y")])
-    with pytest.raises(ValueError, match="'[xy]'.*precision must be positive definite"):
+    with pytest.raises(ValueError, match=r"'[xy]'.*precision must be positive definite"):
         graph.log_partition([0.0, -0.5, 0.0, -0.5, 1.5])
     with pytest.raises(ValueError, match=r"natural\[1\]"):
         graph.to_mean([[0.0, -0.5, 0.0, -0.5, 0.5], [0.0, -0.5, 0.0, -0.5, 1.5]])
-    with pytest.raises(ValueError, match="outside its domain|no joint law"):
+    with pytest.raises(ValueError, match="no joint law"):
         Graph({"x": Normal(1), "k": Bernoulli(1)}, [("x", "k")]).gibbs(
             [0.0, -0.5, 0.0, 0.0, 1.0], 0
         )

@@ -2,5 +2,17 @@
 
 from harmonium.graphs.clique import Clique, cliques_of
 from harmonium.graphs.graph import Graph, GraphParts
+from harmonium.graphs.split import Boundary, GraphConjugation, Split, boundary, conjugation, split
 
-__all__ = ["Clique", "Graph", "GraphParts", "cliques_of"]
+__all__ = [
+    "Boundary",
+    "Clique",
+    "Graph",
+    "GraphConjugation",
+    "GraphParts",
+    "Split",
+    "boundary",
+    "cliques_of",
+    "conjugation",
+    "split",
+]

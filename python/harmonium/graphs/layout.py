@@ -82,6 +82,12 @@ class Layout:
         tensor = self.tensors[c]
         return vector[..., tensor.entries].reshape(*vector.shape[:-1], *tensor.shape)
 
+    def numbers(self, c: int, order: Sequence[int]) -> Indices:
+        """Where a clique's entries lie in a vector, with an axis for each of its members in order."""
+        members, _, shape, entries = self.tensors[c]
+        places = np.arange(entries.start, entries.stop).reshape(shape)
+        return places.transpose([members.index(v) for v in order])
+
     def contract(
         self,
         c: int,

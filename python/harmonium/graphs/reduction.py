@@ -31,12 +31,12 @@ class Reduction:
         held = set(self.free)
         merged: dict[tuple[int, ...], _Merged] = {}
         #: Cliques with a free member, their free members, and cliques without.
-        self._met: list[tuple[int, tuple[int, ...]]] = []
+        self.met: list[tuple[int, tuple[int, ...]]] = []
         touched = sorted({c for v in self.free for c in layout.at_vertex[v]})
         for c in touched:
             members, chosen, _, _ = layout.tensors[c]
             kept = tuple(v for v in members if v in held)
-            self._met.append((c, tuple(sorted(kept))))
+            self.met.append((c, tuple(sorted(kept))))
             if len(kept) < 2:
                 continue
             at = dict(zip(members, chosen, strict=True))
@@ -65,7 +65,7 @@ class Reduction:
 
     def _statistics(self, x: FloatArray) -> list[FloatArray | None]:
         """The statistics of the observed vertices that a free one meets."""
-        needed = {v for c, _ in self._met for v in self.layout.tensors[c].members}
+        needed = {v for c, _ in self.met for v in self.layout.tensors[c].members}
         needed -= set(self.free)
         return [
             family._statistic(np.ascontiguousarray(x[:, own])) if v in needed else None
@@ -80,11 +80,11 @@ class Reduction:
         out = np.zeros((len(x), self.inner.dimension))
         for v, own in zip(self.free, self.inner.biases, strict=True):
             out[:, own] = natural[self.layout.biases[v]]
-        for c, kept in self._met:
+        for c, kept in self.met:
             message = self.layout.contract(c, natural, statistics, kept)
             # of a clique without observed members there is one for all rows
             message = np.broadcast_to(message, (len(x), *message.shape[-len(kept) :]))
-            place = self._entries(c, kept)
+            place = self.entries(c, kept)
             out[:, place.ravel()] += self._turned(c, kept, message).reshape(len(x), -1)
         return out
 
@@ -93,7 +93,7 @@ class Reduction:
         order = [v for v in self.layout.tensors[c].members if v in kept]
         return message.transpose(0, *(1 + order.index(v) for v in kept))
 
-    def _entries(self, c: int, kept: tuple[int, ...]) -> Indices:
+    def entries(self, c: int, kept: tuple[int, ...]) -> Indices:
         """Where what a clique leaves to its free members stands in the free vertices' vector."""
         at = dict(zip(*self.layout.tensors[c][:2], strict=True))
         if len(kept) == 1:
@@ -115,7 +115,7 @@ class Reduction:
                 statistics[v] = statistic
                 out += statistic @ natural[self.layout.biases[v]]
                 out += family._log_base_measure(values)
-        met = {c for c, _ in self._met}
+        met = {c for c, _ in self.met}
         for c in range(len(self.layout.tensors)):
             if c not in met:
                 out += self.layout.contract(c, natural, statistics, ())
@@ -133,13 +133,13 @@ class Reduction:
             else:
                 statistics[v] = family._statistic(np.ascontiguousarray(x[:, own]))
                 out[:, layout.biases[v]] = statistics[v]
-        free = dict(self._met)
+        free = dict(self.met)
         for c, (members, chosen, _, entries) in enumerate(layout.tensors):
             kept = free.get(c, ())
             order = {v: 1 + axis for axis, v in enumerate(members)}
             operands: list[object] = []
             if kept:
-                operands += [latent[:, self._entries(c, kept)], [0, *(order[v] for v in kept)]]
+                operands += [latent[:, self.entries(c, kept)], [0, *(order[v] for v in kept)]]
             for v, at in zip(members, chosen, strict=True):
                 if v not in held:
                     operands += [statistics[v][:, at], [0, order[v]]]
