@@ -13,7 +13,11 @@ _MOST = 24
 
 def describe(layout: Layout, cliques: Sequence[Clique]) -> str:
     """Return lines of text: vertices, cliques, and in which order they are summed out."""
-    lines = [f"Graph: {len(layout.names)} vertices, {len(cliques)} cliques"]
+    counts = (
+        _count(len(layout.names), "vertex", "vertices"),
+        _count(len(cliques), "clique", "cliques"),
+    )
+    lines = [f"Graph: {', '.join(counts)}"]
     width = max(map(len, layout.names[:_MOST]))
     pairs = list(zip(layout.names, layout.families, strict=True))
     lines += [f"  {name:<{width}}  {family!r}" for name, family in pairs[:_MOST]]
@@ -24,6 +28,10 @@ def describe(layout: Layout, cliques: Sequence[Clique]) -> str:
     lines += _more(len(cliques))
     lines.append(_order(layout))
     return "\n".join(lines)
+
+
+def _count(n: int, one: str, many: str) -> str:
+    return f"{n} {one if n == 1 else many}"
 
 
 def _more(n: int) -> list[str]:
