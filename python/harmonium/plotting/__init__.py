@@ -13,6 +13,7 @@ from harmonium.plotting.components import Components, components_of
 from harmonium.plotting.correlations import plot_correlations, unit_correlations, unit_laws
 from harmonium.plotting.density import plot_density
 from harmonium.plotting.ellipses import plot_ellipses
+from harmonium.plotting.graph import plot_graph
 from harmonium.plotting.history import plot_history
 from harmonium.plotting.latent import plot_latent
 from harmonium.plotting.loadings import plot_loadings
@@ -35,6 +36,7 @@ __all__ = [
     "plot_correlations",
     "plot_density",
     "plot_ellipses",
+    "plot_graph",
     "plot_history",
     "plot_latent",
     "plot_loadings",
