@@ -12,7 +12,6 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import logsumexp
 
 from harmonium.families.base import ExponentialFamily
 from harmonium.graphs.layout import Layout
@@ -161,7 +160,7 @@ class Exact:
         for k, clique in enumerate(self.cliques):
             if self.plan.kinds[clique.variable] is Kind.TABLE:
                 table = self._table(natural, k, messages)
-                message = table.max(1) if maximise else logsumexp(table, axis=1)
+                message = table.max(1) if maximise else _log_sum(table)
                 given[k] = table - message[:, None]
                 messages[k] = Quadratic(message, np.zeros(0), np.zeros(0))
             else:
@@ -465,6 +464,12 @@ class Exact:
                 law = LinearLaw(*(part[own % len(part), place[own]] for part in flat))
                 x[own, columns] = law.draw(y[own], noise[own])
         return x
+
+
+def _log_sum(table: FloatArray) -> FloatArray:
+    """The log of the sum of exponentials along the first axis after the points; all are finite."""
+    top = table.max(1)
+    return np.asarray(top + np.log(np.exp(table - top[:, None]).sum(1)))
 
 
 def _draw(log_probabilities: FloatArray, rng: np.random.Generator) -> Any:

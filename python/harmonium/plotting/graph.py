@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 #: More vertices could not be told apart.
 _MOST = 200
+#: Letters that a circle holds.
+_LONGEST = 3
 _STEPS = 300
 
 
@@ -57,13 +59,29 @@ def plot_graph(
         for v, name in enumerate(names):
             fill = BLANK if v in known else "white"
             axes.plot(
-                *at[v], "o", markersize=size, color=fill, markeredgecolor=INK, markeredgewidth=1.0
+                *at[v],
+                "o",
+                markersize=size,
+                color=fill,
+                markeredgecolor=INK,
+                markeredgewidth=1.0,
+                clip_on=False,
             )
-            axes.text(
-                at[v, 0], at[v, 1], name, ha="center", va="center", fontsize=0.35 * size, color=INK
+            # a long name stands beside its circle
+            beside = len(name) > _LONGEST
+            axes.annotate(
+                name,
+                (at[v, 0], at[v, 1]),
+                (0.35 * size, 0.42 * size) if beside else (0.0, 0.0),
+                textcoords="offset points",
+                ha="left" if beside else "center",
+                va="bottom" if beside else "center",
+                fontsize=0.35 * size,
+                color=INK,
             )
         axes.set_aspect("equal")
-        axes.margins(0.15)
+        axes.set_xlim(at[:, 0].min() - 0.5, at[:, 0].max() + 0.5)
+        axes.set_ylim(at[:, 1].min() - 0.5, at[:, 1].max() + 0.5)
         axes.set_axis_off()
         return axes
 
