@@ -228,11 +228,11 @@ def test_all_cliques_of_edges():
         Graph.from_edges(vertices, [("a", "a")])
 
 
-@pytest.mark.parametrize("kind", ["chain", "star", "comb"])
+@pytest.mark.parametrize("kind", ["chain", "star"])
 def test_ten_thousand_vertices(kind):
     n = 10_000
     names = [f"v{i}" for i in range(n)]
-    parent = {"chain": lambda i: i - 1, "star": lambda _: 0, "comb": lambda i: i - 2 + i % 2}[kind]
+    parent = {"chain": lambda i: i - 1, "star": lambda _: 0}[kind]
     edges = [(names[i], names[max(0, parent(i))]) for i in range(1, n)]
     graph = Graph(dict.fromkeys(names, Bernoulli(1)), edges)
     rng = np.random.default_rng(0)

@@ -8,17 +8,19 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from harmonium.errors import BoundaryError, NotConjugatedError
+from harmonium.expectation.prepared import Prepared
 from harmonium.families.base import Completed, ExponentialFamily, Indices, distinct
 from harmonium.graphs.clique import Clique, cliques_of
 from harmonium.graphs.exact import Exact, OutsideError
 from harmonium.graphs.gibbs import gibbs
 from harmonium.graphs.layout import Layout
 from harmonium.graphs.plan import plan_of
+from harmonium.graphs.prepared import GraphPrepared
 from harmonium.graphs.reduction import Reduction
 from harmonium.graphs.text import describe
 from harmonium.numerics.markov_chains import GibbsSample, gibbs_sample
 from harmonium.numerics.newton import match_mean
-from harmonium.validation import FloatArray, as_count, as_floats, as_generator
+from harmonium.validation import FloatArray, as_count, as_floats, as_generator, check_memory
 
 #: Beyond this a parameter is on its way to infinity.
 _LARGEST = 1e5
@@ -176,6 +178,11 @@ class Graph(ExponentialFamily):
         """The vertices' location statistics."""
         pairs = zip(self._layout.families, self._layout.biases, strict=True)
         return np.concatenate([family.location + own.start for family, own in pairs])
+
+    @property
+    def leading(self) -> ExponentialFamily:
+        """The family whose statistic comes first: the first vertex's, as rules see it."""
+        return self._layout.families[0].leading
 
     @property
     def has_marginals(self) -> bool:
@@ -496,6 +503,21 @@ class Graph(ExponentialFamily):
 
         return match_mean(oracle, mean, start, largest=_LARGEST)
 
+    def _steps(self, natural: FloatArray) -> FloatArray:
+        # as every family's, all coordinates at once
+        steps = np.asarray(1e-3 * np.maximum(1.0, np.abs(natural)))
+        if self._exact.always_inside:
+            return steps
+        check_memory(32 * natural.size * self.dimension, "the Fisher information")
+        for _ in range(200):
+            moved = 32 * steps[..., None] * np.eye(self.dimension)
+            near = np.stack([natural[..., None, :] + moved, natural[..., None, :] - moved])
+            broken = self._outside(near)
+            if broken is None:
+                break
+            steps /= np.where(np.any(broken[0], 0), 4.0, 1.0)
+        return steps
+
     def _expected_log_base_measure(self, natural: FloatArray) -> FloatArray:
         return self._by_blocks(natural, (), self._exact.expected_log_base_measure)
 
@@ -538,6 +560,9 @@ class Graph(ExponentialFamily):
             if broken is not None:
                 return broken[0], f"vertex {name!r}: {broken[1]}"
         return None
+
+    def _prepare(self, natural: FloatArray) -> Prepared:
+        return GraphPrepared(self, natural)
 
     def _inside(self, mean: FloatArray) -> FloatArray:
         return mean

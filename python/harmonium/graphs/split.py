@@ -22,6 +22,9 @@ from harmonium.rules.mixture import MixtureRule
 from harmonium.rules.views import ViewsRule
 from harmonium.validation import FloatArray
 
+#: Harmoniums are not nested deeper than this: a graph takes over, which may be of any depth.
+_MOST_LAYERS = 20
+
 
 class Boundary(NamedTuple):
     """Where observed and latent vertices touch (Eq. 32), and the cliques that hold both kinds.
@@ -176,15 +179,16 @@ class _Side(NamedTuple):
 def split(graph: Graph, observed: Sequence[str]) -> Split:
     """Return a graph as the harmonium of observed and latent vertices (Eq. 33).
 
-    By the rules of mixtures and of linear Gaussian models where these apply, layer by layer: then
-    it is conjugated, and everything that learns harmoniums learns it. Else by
+    By the rules of mixtures and of linear Gaussian models where these apply, layer by layer, or on
+    the graph of the latent vertices: then it is conjugated. Else by
     :class:`~harmonium.rules.AnyPair`, the statistics of the boundary meeting each other.
     """
     known, rest = _sides(graph, observed)
     if not boundary(graph, observed).cliques:
         raise ValueError("observed: no clique holds both an observed and a latent vertex")
-    found = _layers(graph, known, rest)
-    side = found if found is not None else _any(graph, known, rest)
+    side = _layers(graph._layout, known, rest)
+    side = _on_one(graph, known, rest) if side is None else side
+    side = _any(graph._layout, known, rest) if side is None else side
     columns = [np.arange(graph.n_features)[graph._layout.columns[v]] for v in side.vertices]
     assert isinstance(side.family, Harmonium)
     return Split(
@@ -195,27 +199,59 @@ def split(graph: Graph, observed: Sequence[str]) -> Split:
     )
 
 
-def _layers(graph: Graph, known: list[int], rest: list[int]) -> _Side | None:
+def _layers(layout: Layout, known: list[int], rest: list[int]) -> _Side | None:
     """The harmonium by rules, or None: observed vertices on one latent vertex, that on the next, ..."""
-    layout = graph._layout
     layers = [known]
     left = set(rest)
     while left:
-        near = {i for v in layers[-1] for i in layout.neighbours(v)}
-        touched = sorted(near & left)
-        if len(touched) != 1:
+        touched = _touched(layout, layers[-1], left)
+        if len(touched) != 1 or len(layers) > _MOST_LAYERS:
             return None
         layers.append(touched)
         left -= set(touched)
     side = _side_of(layout, layers.pop())
     while layers:
-        observable = _side_of(layout, layers.pop())
-        rule = _rule(observable.family, side.family)
-        joined = None if rule is None else _joined(layout, observable, side, rule)
+        joined = _by_rule(layout, _side_of(layout, layers.pop()), side)
         if joined is None:
             return None
         side = joined
     return side
+
+
+def _touched(layout: Layout, vertices: Sequence[int], others: set[int]) -> list[int]:
+    """Which of the others share a clique with one of some vertices."""
+    return sorted({i for v in vertices for i in layout.neighbours(v)} & others)
+
+
+def _on_one(graph: Graph, known: list[int], rest: list[int]) -> _Side | None:
+    """The harmonium by rules on a graph, of which the observed vertices touch one vertex alone."""
+    touched = _touched(graph._layout, known, set(rest))
+    if len(touched) != 1:
+        return None
+    # rules see what comes first
+    order = [*touched, *(v for v in range(len(graph.names)) if v not in touched)]
+    turned = Graph([graph.vertices[v] for v in order], graph.cliques)
+    layout, place = turned._layout, {v: k for k, v in enumerate(order)}
+    latent = _side_of(layout, [place[v] for v in rest])
+    if isinstance(latent.family, Graph) and not latent.family.is_exact:
+        return None
+    side = _by_rule(layout, _side_of(layout, [place[v] for v in known]), latent)
+    if side is None:
+        return None
+    own = graph._layout
+    entries = np.concatenate(
+        [
+            *(np.arange(own.dimension)[own.biases[v]] for v in order),
+            np.arange(own.biases[-1].stop, own.dimension),
+        ]
+    )
+    places = np.where(side.places < 0, -1, entries[side.places])
+    return _Side(side.family, places, tuple(order[k] for k in side.vertices))
+
+
+def _by_rule(layout: Layout, observable: _Side, latent: _Side) -> _Side | None:
+    rule = _rule(observable.family, latent.family)
+    return None if rule is None else _joined(layout, observable, latent, rule)
 
 
 def _rule(observable: ExponentialFamily, latent: ExponentialFamily) -> ConjugationRule | None:
@@ -230,9 +266,8 @@ def _rule(observable: ExponentialFamily, latent: ExponentialFamily) -> Conjugati
     return None
 
 
-def _any(graph: Graph, known: list[int], rest: list[int]) -> _Side:
+def _any(layout: Layout, known: list[int], rest: list[int]) -> _Side:
     """The harmonium of whatever meets at the boundary."""
-    layout = graph._layout
     observable, latent = _side_of(layout, known), _side_of(layout, rest)
     entries = _crossing(layout, observable, latent)
     rows = np.unique([row for row, _, _ in entries])

@@ -178,6 +178,8 @@ def _fill(family: ExponentialFamily, sample: Sample) -> FloatArray:
 
 
 def _start_leaf(family: ExponentialFamily, sample: Sample) -> Prepared:
+    if sample.x.shape[1] != family.n_features:
+        raise ValueError(f"initial: no starting point is known for {family!r}; give one")
     natural = family._maximum_likelihood(sample.x, sample.weights, set())
     return family._prepare(natural[None])
 
