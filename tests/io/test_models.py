@@ -24,6 +24,7 @@ from harmonium import (
 from harmonium.errors import ModelFileError
 from harmonium.expectation import Prepared
 from harmonium.families.normal_stack import NormalPrepared
+from harmonium.graphs import Graph
 from harmonium.io import (
     layout,
     load_model,
@@ -34,7 +35,7 @@ from harmonium.io import (
     to_bytes,
 )
 from harmonium.io.codecs import CODECS
-from harmonium.io.model_tree import CLASSES
+from harmonium.io.model_tree import CLASSES, encode_model
 from harmonium.learning import Fit, Standardisation, fit
 from harmonium.rules import ConjugationRule, Region
 from harmonium.rules.linear_stack import LinearPrepared
@@ -265,7 +266,11 @@ def test_depth_is_no_matter_of_recursion():
     assert prepared.means[0, 0] == 1
 
 
-def test_every_class_of_the_library_can_be_saved():
+#: What model files do not hold yet.
+UNSAVED = {"Graph", "GraphPrepared"}
+
+
+def test_every_class_of_the_library_but_graphs_can_be_saved():
     def below(kind):
         for sub in kind.__subclasses__():
             yield sub
@@ -278,8 +283,15 @@ def test_every_class_of_the_library_can_be_saved():
             if sub.__module__.startswith("harmonium.") and not sub.__abstractmethods__
         }
 
-    assert ours(ExponentialFamily) | ours(ConjugationRule) | ours(Region) == CLASSES.keys()
-    assert ours(Prepared) == CODECS.keys()
+    kinds = ours(ExponentialFamily) | ours(ConjugationRule) | ours(Region)
+    assert kinds - UNSAVED == CLASSES.keys()
+    assert ours(Prepared) - UNSAVED == CODECS.keys()
+
+
+def test_graphs_are_not_saved_and_say_so():
+    model = Graph({"a": Categorical(2), "b": Categorical(2)}, [("a", "b")])
+    with pytest.raises(TypeError, match=r"Graph can not be saved.*parameters by themselves"):
+        encode_model(model)
 
 
 # ------------------------------------------------------------------------- what is not saved
